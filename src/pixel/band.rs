@@ -1,0 +1,188 @@
+//! Converting a band: some consecutive rows of the output, independent of all others.
+
+use super::axis::Tap;
+use super::backend::Kernels;
+use super::color::{Levels, YCbCr};
+use super::format::{ChannelOrder, FloatFormat, Layout, PixelFormat, Planes};
+
+/// Everything that the bands of a conversion have in common.
+pub struct Recipe {
+    pub kernels: &'static Kernels,
+    pub levels: Levels,
+    pub ycbcr: YCbCr,
+    pub format: PixelFormat,
+    pub source: SourceGeometry,
+    pub columns: Vec<Tap>,
+    pub rows: Vec<Tap>,
+}
+
+/// Where the samples of a float frame are, counted in samples.
+pub struct SourceGeometry {
+    /// First sample of the red, green and blue channel
+    channels: [usize; 3],
+    /// From a pixel to the next in its row
+    step: usize,
+    /// From a row to the next
+    stride: usize,
+    /// From the first sample of a channel's row to behind its last
+    row: usize,
+    /// Samples of a whole frame
+    frame: usize,
+}
+
+impl SourceGeometry {
+    pub fn new(format: FloatFormat, width: usize, height: usize) -> Self {
+        let positions = match format.order {
+            ChannelOrder::Rgb => [0, 1, 2],
+            ChannelOrder::Bgr => [2, 1, 0],
+        };
+        let (channel, step, stride) = match format.layout {
+            Layout::Interleaved => (1, 3, width * 3),
+            Layout::Planar => (width * height, 1, width),
+        };
+        Self {
+            channels: positions.map(|position| position * channel),
+            step,
+            stride,
+            row: (width - 1) * step + 1,
+            frame: width * height * 3,
+        }
+    }
+
+    /// Bytes of a whole frame.
+    pub fn frame_bytes(&self) -> usize {
+        self.frame * size_of::<f32>()
+    }
+
+    /// The bytes from the first to the last sample of one channel of `row`.
+    fn channel_row<'a>(&self, frame: &'a [u8], channel: usize, row: usize) -> &'a [u8] {
+        let start = self.channels[channel] + row * self.stride;
+        &frame[start * size_of::<f32>()..(start + self.row) * size_of::<f32>()]
+    }
+}
+
+/// Row buffers of one band, reused from frame to frame.
+pub struct Scratch {
+    /// The two source rows at hand, scaled horizontally. Row n is in slot n % 2: the two rows that
+    /// an output row needs are neighbours, so they never share a slot, and each source row is read
+    /// once however many output rows need it.
+    ring: [Vec<f32>; 2],
+    /// Which source row a slot holds
+    held: [Option<usize>; 2],
+    /// Two finished rows of the output, not yet rounded
+    finished: [Vec<f32>; 2],
+    /// Their 2x2 means
+    means: Vec<f32>,
+}
+
+impl Scratch {
+    /// Row buffers for pictures of `width` pixels.
+    pub fn new(width: usize) -> Self {
+        let row = || vec![0.0; width * 3];
+        Self {
+            ring: [row(), row()],
+            held: [None; 2],
+            finished: [row(), row()],
+            means: vec![0.0; width.div_ceil(2) * 3],
+        }
+    }
+
+    /// Sees to it that source row `row` is in the ring.
+    fn scale_row(&mut self, recipe: &Recipe, frame: &[u8], row: usize) {
+        let slot = row % 2;
+        if self.held[slot] == Some(row) {
+            return;
+        }
+        let width = recipe.columns.len();
+        for (channel, out) in self.ring[slot].chunks_exact_mut(width).enumerate() {
+            let samples = recipe.source.channel_row(frame, channel, row);
+            (recipe.kernels.scale_row)(
+                samples,
+                recipe.source.step,
+                &recipe.columns,
+                recipe.levels,
+                out,
+            );
+        }
+        self.held[slot] = Some(row);
+    }
+
+    /// Puts the output row that `tap` describes into `finished[index]`.
+    fn finish_row(&mut self, recipe: &Recipe, frame: &[u8], tap: &Tap, index: usize) {
+        self.scale_row(recipe, frame, tap.first);
+        if tap.weight == 0.0 {
+            // p + (q - p) * 0 is p, so the second row need not be read.
+            self.finished[index].copy_from_slice(&self.ring[tap.first % 2]);
+            return;
+        }
+        self.scale_row(recipe, frame, tap.second);
+        let [top, bottom] = [tap.first, tap.second].map(|row| &self.ring[row % 2]);
+        (recipe.kernels.blend_rows)(top, bottom, tap.weight, &mut self.finished[index]);
+    }
+}
+
+/// Converts `rows` of the picture, from a whole source frame to the `planes` of the band.
+pub fn convert(
+    recipe: &Recipe,
+    frame: &[u8],
+    rows: std::ops::Range<usize>,
+    planes: &mut Planes,
+    scratch: &mut Scratch,
+) {
+    scratch.held = [None; 2];
+    let rows = &recipe.rows[rows];
+    if recipe.format.is_ycbcr() {
+        convert_ycbcr(recipe, frame, rows, planes, scratch);
+    } else {
+        convert_rgb(recipe, frame, rows, planes, scratch);
+    }
+}
+
+fn convert_rgb(
+    recipe: &Recipe,
+    frame: &[u8],
+    rows: &[Tap],
+    planes: &mut Planes,
+    scratch: &mut Scratch,
+) {
+    let bytes = recipe.format.row_bytes(0, recipe.columns.len());
+    for (row, tap) in rows.iter().enumerate() {
+        scratch.finish_row(recipe, frame, tap, 0);
+        let out = planes[0].row(row, bytes);
+        (recipe.kernels.pack_row)(&scratch.finished[0], recipe.format, out);
+    }
+}
+
+fn convert_ycbcr(
+    recipe: &Recipe,
+    frame: &[u8],
+    rows: &[Tap],
+    planes: &mut Planes,
+    scratch: &mut Scratch,
+) {
+    let width = recipe.columns.len();
+    let kernels = recipe.kernels;
+    let ycbcr = &recipe.ycbcr;
+    for (pair, taps) in rows.chunks(2).enumerate() {
+        for (index, tap) in taps.iter().enumerate() {
+            scratch.finish_row(recipe, frame, tap, index);
+            let out = planes[0].row(pair * 2 + index, width);
+            (kernels.component_row)(&scratch.finished[index], &ycbcr.y, out, 1);
+        }
+        let [top, bottom] = [0, taps.len() - 1].map(|index| &scratch.finished[index]);
+        (kernels.halve_rows)(top, bottom, width, &mut scratch.means);
+        let bytes = recipe.format.row_bytes(1, width);
+        match recipe.format {
+            PixelFormat::Nv12 => {
+                let out = planes[1].row(pair, bytes);
+                (kernels.component_row)(&scratch.means, &ycbcr.cb, out, 2);
+                (kernels.component_row)(&scratch.means, &ycbcr.cr, &mut out[1..], 2);
+            }
+            _ => {
+                let [_, cb, cr] = planes;
+                (kernels.component_row)(&scratch.means, &ycbcr.cb, cb.row(pair, bytes), 1);
+                (kernels.component_row)(&scratch.means, &ycbcr.cr, cr.row(pair, bytes), 1);
+            }
+        }
+    }
+}

@@ -146,11 +146,6 @@ impl Plan {
         self.recipe.source.frame_bytes()
     }
 
-    /// Name of the backend that does the work, for example `scalar`.
-    pub fn backend(&self) -> &'static str {
-        self.recipe.kernels.name
-    }
-
     /// Number of bands that [`convert`](Self::convert) splits a frame into when it may use
     /// `threads` threads: fewer where the bands would be too small to be worth the hand-over.
     pub fn bands(&self, threads: usize) -> usize {
@@ -292,6 +287,11 @@ impl Plan {
             }
         }
     }
+}
+
+/// Name of the backend that does the work on this machine, for example `scalar`.
+pub fn backend() -> &'static str {
+    backend::kernels().name
 }
 
 /// Repeats `pixel` over `row`.

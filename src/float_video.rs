@@ -1,0 +1,233 @@
+//! `video/x-float`: the media type of frames as a network emits them.
+//!
+//! | field | value |
+//! |---|---|
+//! | `format` | `BGR_F32LE`, `RGB_F32LE` (H x W x C), `BGRP_F32LE`, `RGBP_F32LE` (C x H x W) |
+//! | `width`, `height` | 1 to 16384 |
+//! | `framerate` | 0/1 or more, per frame, not per buffer; 0/1 if absent |
+//! | `pixel-aspect-ratio` | 1/1 if absent |
+//!
+//! Samples are little-endian IEEE float32, rows and planes tightly packed. A buffer holds one or
+//! more whole frames back to back.
+
+use crate::pixel::{ChannelOrder, FloatFormat, Layout, MAX_SIZE};
+
+/// Name of the media type.
+pub const MEDIA_TYPE: &str = "video/x-float";
+
+const FORMATS: [(&str, FloatFormat); 4] = [
+    ("BGR_F32LE", format(Layout::Interleaved, ChannelOrder::Bgr)),
+    ("RGB_F32LE", format(Layout::Interleaved, ChannelOrder::Rgb)),
+    ("BGRP_F32LE", format(Layout::Planar, ChannelOrder::Bgr)),
+    ("RGBP_F32LE", format(Layout::Planar, ChannelOrder::Rgb)),
+];
+
+const fn format(layout: Layout, order: ChannelOrder) -> FloatFormat {
+    FloatFormat { layout, order }
+}
+
+/// Caps of every float frame there can be.
+pub fn template_caps() -> gst::Caps {
+    let sizes = gst::IntRange::new(1, MAX_SIZE as i32);
+    gst::Caps::builder(MEDIA_TYPE)
+        .field("format", gst::List::new(FORMATS.map(|(name, _)| name)))
+        .field("width", sizes)
+        .field("height", sizes)
+        .field(
+            "framerate",
+            gst::FractionRange::new(gst::Fraction::new(0, 1), gst::Fraction::new(i32::MAX, 1)),
+        )
+        .build()
+}
+
+/// What fixed `video/x-float` caps say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FloatVideoInfo {
+    pub format: FloatFormat,
+    /// In pixels, 1 to 16384
+    pub width: u32,
+    /// In pixels, 1 to 16384
+    pub height: u32,
+    /// Frames per second, 0/1 if unknown or variable
+    pub framerate: gst::Fraction,
+    pub pixel_aspect_ratio: gst::Fraction,
+}
+
+impl FloatVideoInfo {
+    /// Reads `caps`.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that names the field, its value and what was expected.
+    pub fn from_caps(caps: &gst::CapsRef) -> Result<Self, String> {
+        let in_caps = |problem: String| format!("{problem}, in caps {caps}");
+        Self::from_fields(caps).map_err(in_caps)
+    }
+
+    fn from_fields(caps: &gst::CapsRef) -> Result<Self, String> {
+        let structure = caps.structure(0).ok_or("no media type")?;
+        if structure.name() != MEDIA_TYPE {
+            return Err(format!(
+                "media type {}: expected {MEDIA_TYPE}",
+                structure.name()
+            ));
+        }
+        let expected_formats = FORMATS.map(|(name, _)| name).join(", ");
+        let name: String = required(structure, "format", &expected_formats)?;
+        let (_, format) = FORMATS
+            .into_iter()
+            .find(|(known, _)| *known == name)
+            .ok_or_else(|| format!("format {name}: expected one of {expected_formats}"))?;
+        Ok(Self {
+            format,
+            width: size(structure, "width")?,
+            height: size(structure, "height")?,
+            framerate: fraction(structure, "framerate", gst::Fraction::new(0, 1))?,
+            pixel_aspect_ratio: fraction(
+                structure,
+                "pixel-aspect-ratio",
+                gst::Fraction::new(1, 1),
+            )?,
+        })
+    }
+
+    /// Bytes of one frame.
+    pub fn frame_bytes(&self) -> usize {
+        self.width as usize * self.height as usize * 3 * size_of::<f32>()
+    }
+}
+
+impl std::fmt::Display for FloatVideoInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let name = FORMATS
+            .iter()
+            .find(|(_, format)| *format == self.format)
+            .map_or("", |(name, _)| name);
+        write!(f, "{name} {}x{}", self.width, self.height)
+    }
+}
+
+fn required<'a, T: gst::glib::value::FromValue<'a>>(
+    structure: &'a gst::StructureRef,
+    field: &str,
+    expected: &str,
+) -> Result<T, String> {
+    match structure.value(field) {
+        Ok(value) => value
+            .get()
+            .map_err(|_| format!("{field} is {value:?}: expected {expected}")),
+        Err(_) => Err(format!("no {field}: expected {expected}")),
+    }
+}
+
+fn size(structure: &gst::StructureRef, field: &str) -> Result<u32, String> {
+    let expected = format!("1 to {MAX_SIZE}");
+    let value: i32 = required(structure, field, &expected)?;
+    u32::try_from(value)
+        .ok()
+        .filter(|size| (1..=MAX_SIZE).contains(size))
+        .ok_or_else(|| format!("{field} {value}: expected {expected}"))
+}
+
+/// A fraction that is not negative, or `absent` where the caps do not say. A pixel aspect ratio or
+/// framerate of 0 in the denominator cannot be expressed in caps.
+fn fraction(
+    structure: &gst::StructureRef,
+    field: &str,
+    absent: gst::Fraction,
+) -> Result<gst::Fraction, String> {
+    if !structure.has_field(field) {
+        return Ok(absent);
+    }
+    let expected = "a fraction of 0/1 or more";
+    let value: gst::Fraction = required(structure, field, expected)?;
+    if value.numer() < 0 {
+        return Err(format!("{field} {value}: expected {expected}"));
+    }
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(fields: &str) -> Result<FloatVideoInfo, String> {
+        gst::init().unwrap();
+        let caps: gst::Caps = format!("video/x-float{fields}").parse().unwrap();
+        FloatVideoInfo::from_caps(&caps)
+    }
+
+    #[test]
+    fn reads_all_fields() {
+        let info = info(
+            ",format=RGBP_F32LE,width=640,height=360,framerate=30000/1001,\
+             pixel-aspect-ratio=12/11",
+        )
+        .unwrap();
+        assert_eq!(info.format, format(Layout::Planar, ChannelOrder::Rgb));
+        assert_eq!((info.width, info.height), (640, 360));
+        assert_eq!(info.framerate, gst::Fraction::new(30000, 1001));
+        assert_eq!(info.pixel_aspect_ratio, gst::Fraction::new(12, 11));
+        assert_eq!(info.frame_bytes(), 2_764_800);
+        assert_eq!(info.to_string(), "RGBP_F32LE 640x360");
+    }
+
+    #[test]
+    fn framerate_and_aspect_have_defaults() {
+        let info = info(",format=BGR_F32LE,width=1,height=1").unwrap();
+        assert_eq!(info.framerate, gst::Fraction::new(0, 1));
+        assert_eq!(info.pixel_aspect_ratio, gst::Fraction::new(1, 1));
+    }
+
+    #[test]
+    fn errors_name_the_field_the_value_and_the_expectation() {
+        for (fields, message) in [
+            ("", "no format: expected BGR_F32LE, RGB_F32LE"),
+            (",format=BGR_F32LE", "no width: expected 1 to 16384"),
+            (
+                ",format=GRAY_F32LE",
+                "format GRAY_F32LE: expected one of BGR_F32LE",
+            ),
+            (
+                ",format=BGR_F32LE,width=640",
+                "no height: expected 1 to 16384",
+            ),
+            (
+                ",format=BGR_F32LE,width=0,height=1",
+                "width 0: expected 1 to 16384",
+            ),
+            (
+                ",format=BGR_F32LE,width=1,height=16385",
+                "height 16385: expected 1 to 16384",
+            ),
+            (
+                ",format=BGR_F32LE,width=2147483647,height=1",
+                "width 2147483647: expected 1 to 16384",
+            ),
+            (
+                ",format=BGR_F32LE,width=-640,height=1",
+                "width -640: expected 1 to 16384",
+            ),
+            (
+                ",format=BGR_F32LE,width=(string)wide,height=1",
+                "expected 1 to 16384",
+            ),
+            (
+                ",format=BGR_F32LE,width=1,height=1,framerate=-25/1",
+                "framerate -25/1: expected a fraction of 0/1 or more",
+            ),
+        ] {
+            let error = info(fields).unwrap_err();
+            assert!(error.contains(message), "{fields}: {error}");
+            assert!(error.contains("in caps video/x-float"), "{error}");
+        }
+    }
+
+    #[test]
+    fn another_media_type_is_refused() {
+        gst::init().unwrap();
+        let caps: gst::Caps = "video/x-raw,format=RGB".parse().unwrap();
+        let error = FloatVideoInfo::from_caps(&caps).unwrap_err();
+        assert!(error.contains("expected video/x-float"), "{error}");
+    }
+}

@@ -1,0 +1,311 @@
+//! Which output follows from which input.
+
+use crate::float_video::{self, FloatVideoInfo};
+use crate::pixel::{MAX_SIZE, Matrix, PixelFormat, Quantization, Rectangle, Target};
+use gst::prelude::*;
+use gst_video::{VideoColorMatrix, VideoColorRange, VideoColorimetry, VideoFormat, VideoInfo};
+
+/// Output width and height where downstream leaves them open.
+const DEFAULT_SIZE: i32 = 320;
+
+/// Full-range BT.601, transfer function and primaries unknown: what `jpegdec` gives, and what
+/// `jpegenc`, which ignores the field, takes its input for.
+const DEFAULT_COLORIMETRY: &str = "1:4:0:0";
+
+/// Chroma lies in the middle of its 2x2 pixels.
+const CHROMA_SITE: &str = "jpeg";
+
+fn video_format(format: PixelFormat) -> VideoFormat {
+    match format {
+        PixelFormat::Rgba => VideoFormat::Rgba,
+        PixelFormat::I420 => VideoFormat::I420,
+        PixelFormat::Nv12 => VideoFormat::Nv12,
+        PixelFormat::Rgbx => VideoFormat::Rgbx,
+        PixelFormat::Bgra => VideoFormat::Bgra,
+        PixelFormat::Bgrx => VideoFormat::Bgrx,
+        PixelFormat::Rgb => VideoFormat::Rgb,
+        PixelFormat::Bgr => VideoFormat::Bgr,
+    }
+}
+
+/// Caps of every frame that can be made.
+pub fn output_template() -> gst::Caps {
+    gst::Caps::from(output_structure())
+}
+
+fn output_structure() -> gst::Structure {
+    let sizes = gst::IntRange::new(1, MAX_SIZE as i32);
+    let formats = PixelFormat::ALL.map(|format| video_format(format).to_str());
+    gst::Structure::builder("video/x-raw")
+        .field("format", gst::List::new(formats))
+        .field("width", sizes)
+        .field("height", sizes)
+        .field(
+            "framerate",
+            gst::FractionRange::new(gst::Fraction::new(0, 1), gst::Fraction::new(i32::MAX, 1)),
+        )
+        .build()
+}
+
+/// What can be made of `input`: any format and size, at the same framerate.
+pub fn output_caps(input: &gst::CapsRef) -> gst::Caps {
+    if input.is_any() {
+        return output_template();
+    }
+    let outputs = input.iter().map(|input| {
+        let mut output = output_structure();
+        match input.value("framerate") {
+            Ok(framerate) => output.set_value("framerate", framerate.clone()),
+            Err(_) => output.set("framerate", gst::Fraction::new(0, 1)),
+        }
+        output.set("interlace-mode", "progressive");
+        output
+    });
+    merged(outputs)
+}
+
+/// What `output` can be made of.
+pub fn input_caps(output: &gst::CapsRef) -> gst::Caps {
+    let template = float_video::template_caps();
+    if output.is_any() {
+        return template;
+    }
+    let inputs = output.iter().flat_map(|output| {
+        let framerate = output.value("framerate").ok().cloned();
+        template.iter().map(move |template| {
+            let mut input = template.to_owned();
+            if let Some(framerate) = &framerate {
+                input.set_value("framerate", framerate.clone());
+            }
+            input
+        })
+    });
+    merged(inputs)
+}
+
+/// One caps of all `structures`, each only once.
+fn merged(structures: impl Iterator<Item = gst::Structure>) -> gst::Caps {
+    let mut caps = gst::Caps::new_empty();
+    for structure in structures {
+        caps.merge_structure(structure);
+    }
+    caps
+}
+
+/// Chooses from `candidates` what to make of `input`: the best format that any of them takes, at
+/// 320x320 where the size is open. `None` where none of them can be made.
+pub fn fixate(
+    input: &FloatVideoInfo,
+    candidates: &gst::CapsRef,
+    add_borders: bool,
+) -> Option<gst::Caps> {
+    PixelFormat::ALL
+        .into_iter()
+        .flat_map(|format| candidates.iter().map(move |candidate| (format, candidate)))
+        .find_map(|(format, candidate)| fixate_structure(input, candidate, format, add_borders))
+}
+
+fn fixate_structure(
+    input: &FloatVideoInfo,
+    candidate: &gst::StructureRef,
+    format: PixelFormat,
+    add_borders: bool,
+) -> Option<gst::Caps> {
+    let name = video_format(format).to_str();
+    if !allows(candidate, "format", name) {
+        return None;
+    }
+    let mut output = candidate.to_owned();
+    output.set("format", name);
+    if format.is_ycbcr() {
+        if !allows(candidate, "chroma-site", CHROMA_SITE) {
+            return None;
+        }
+        output.set("chroma-site", CHROMA_SITE);
+        output.set("colorimetry", choose_colorimetry(candidate)?);
+    }
+    output.fixate_field_nearest_int("width", DEFAULT_SIZE);
+    output.fixate_field_nearest_int("height", DEFAULT_SIZE);
+    fixate_aspect(input, &mut output, add_borders);
+
+    let mut caps = gst::Caps::from(output);
+    caps.fixate();
+    // Catches what GStreamer itself does not take, such as RGB with a YCbCr colorimetry.
+    let info = VideoInfo::from_caps(&caps).ok()?;
+    target(input, &info, add_borders).ok()?;
+    Some(caps)
+}
+
+/// Whether `value` is among what `structure` allows for `field`.
+fn allows<T: ToSendValue>(structure: &gst::StructureRef, field: &str, value: T) -> bool {
+    structure.value(field).map_or(true, |allowed| {
+        allowed.can_intersect(&value.to_send_value())
+    })
+}
+
+/// The default where `candidate` allows it, else the first one that the element can make.
+fn choose_colorimetry(candidate: &gst::StructureRef) -> Option<String> {
+    if allows(candidate, "colorimetry", DEFAULT_COLORIMETRY) {
+        return Some(DEFAULT_COLORIMETRY.to_owned());
+    }
+    let supported = |name: &String| {
+        name.parse::<VideoColorimetry>()
+            .is_ok_and(|colorimetry| ycbcr(&colorimetry).is_some())
+    };
+    match candidate.get::<String>("colorimetry") {
+        Ok(name) => Some(name).filter(supported),
+        Err(_) => candidate
+            .get::<gst::List>("colorimetry")
+            .ok()?
+            .iter()
+            .filter_map(|value| value.get::<String>().ok())
+            .find(supported),
+    }
+}
+
+/// Matrix and range of `colorimetry`, if the element can make them. The other two parts, transfer
+/// function and primaries, only say how to show what the network meant; they change no sample.
+fn ycbcr(colorimetry: &VideoColorimetry) -> Option<(Matrix, Quantization)> {
+    let matrix = match colorimetry.matrix() {
+        VideoColorMatrix::Bt601 => Matrix::Bt601,
+        VideoColorMatrix::Bt709 => Matrix::Bt709,
+        _ => return None,
+    };
+    let quantization = match colorimetry.range() {
+        VideoColorRange::Range0_255 => Quantization::Full,
+        VideoColorRange::Range16_235 => Quantization::Limited,
+        _ => return None,
+    };
+    Some((matrix, quantization))
+}
+
+/// Stretching keeps the display aspect through the pixel aspect ratio, where downstream allows
+/// that; borders keep it with square pixels.
+fn fixate_aspect(input: &FloatVideoInfo, output: &mut gst::Structure, add_borders: bool) {
+    const FIELD: &str = "pixel-aspect-ratio";
+    let square = gst::Fraction::new(1, 1);
+    let (Ok(width), Ok(height)) = (output.get::<i32>("width"), output.get::<i32>("height")) else {
+        return;
+    };
+    let wanted = if add_borders {
+        square
+    } else {
+        stretched_aspect(input, i64::from(width), i64::from(height))
+    };
+    if allows(output, FIELD, wanted) {
+        output.set(FIELD, wanted);
+    } else {
+        output.fixate_field_nearest_fraction(FIELD, square);
+    }
+}
+
+/// The pixel aspect ratio with which `width` x `height` is shown in the shape of `input`.
+fn stretched_aspect(input: &FloatVideoInfo, width: i64, height: i64) -> gst::Fraction {
+    let (par_numer, par_denom) = known_aspect(input.pixel_aspect_ratio);
+    // At most 2^14 * 2^31 * 2^14 each.
+    let numer = i64::from(input.width) * par_numer * height;
+    let denom = i64::from(input.height) * par_denom * width;
+    let divisor = greatest_common_divisor(numer, denom);
+    match (
+        i32::try_from(numer / divisor),
+        i32::try_from(denom / divisor),
+    ) {
+        (Ok(numer), Ok(denom)) => gst::Fraction::new(numer, denom),
+        // Too fine to be written exactly.
+        _ => gst::Fraction::approximate_f64(numer as f64 / denom as f64)
+            .filter(|aspect| aspect.numer() > 0)
+            .unwrap_or(gst::Fraction::new(1, 1)),
+    }
+}
+
+/// Numerator and denominator of a pixel aspect ratio, where 0/1, unknown, counts as square.
+fn known_aspect(aspect: gst::Fraction) -> (i64, i64) {
+    if aspect.numer() > 0 {
+        (i64::from(aspect.numer()), i64::from(aspect.denom()))
+    } else {
+        (1, 1)
+    }
+}
+
+fn greatest_common_divisor(a: i64, b: i64) -> i64 {
+    if b == 0 {
+        a
+    } else {
+        greatest_common_divisor(b, a % b)
+    }
+}
+
+/// What to tell the pixel path to make of `input` for `output`.
+///
+/// # Errors
+///
+/// A sentence that names what the element cannot make.
+pub fn target(
+    input: &FloatVideoInfo,
+    output: &VideoInfo,
+    add_borders: bool,
+) -> Result<Target, String> {
+    let format = PixelFormat::ALL
+        .into_iter()
+        .find(|format| video_format(*format) == output.format())
+        .ok_or_else(|| {
+            let known = PixelFormat::ALL.map(|format| video_format(format).to_str().as_str());
+            format!(
+                "output format {}: expected one of {}",
+                output.format(),
+                known.join(", ")
+            )
+        })?;
+    let mut target = Target::new(format, output.width(), output.height());
+    let colorimetry = output.colorimetry();
+    if format.is_ycbcr() {
+        (target.matrix, target.quantization) = ycbcr(&colorimetry).ok_or_else(|| {
+            format!("colorimetry {colorimetry}: expected BT.601 or BT.709, full or limited range")
+        })?;
+    } else if colorimetry.range() == VideoColorRange::Range16_235 {
+        return Err(format!(
+            "colorimetry {colorimetry}: expected full range for RGB"
+        ));
+    }
+    if add_borders {
+        target.picture = picture_with_borders(input, output);
+    }
+    Ok(target)
+}
+
+/// The largest rectangle of the input's shape in the middle of the output, its inner edges moved to
+/// the nearest even pixel.
+fn picture_with_borders(input: &FloatVideoInfo, output: &VideoInfo) -> Rectangle {
+    let (input_numer, input_denom) = known_aspect(input.pixel_aspect_ratio);
+    let (output_numer, output_denom) = known_aspect(output.par());
+    // Width : height of the picture in output pixels, each at most 2^14 * 2^31 * 2^31.
+    let wide = i128::from(input.width) * i128::from(input_numer) * i128::from(output_denom);
+    let high = i128::from(input.height) * i128::from(input_denom) * i128::from(output_numer);
+    let (width, height) = (output.width(), output.height());
+    let [output_width, output_height] = [width, height].map(i128::from);
+    let is_wider = wide * output_height >= high * output_width;
+    let (x, width) = if is_wider {
+        (0, width)
+    } else {
+        centred(output_height * wide, high, width)
+    };
+    let (y, height) = if is_wider {
+        centred(output_width * high, wide, height)
+    } else {
+        (0, height)
+    };
+    Rectangle {
+        x,
+        y,
+        width,
+        height,
+    }
+}
+
+/// Start and length of `numer / denom`, rounded to the nearest even number of at least 2, in the
+/// middle of `whole`.
+fn centred(numer: i128, denom: i128, whole: u32) -> (u32, u32) {
+    let even = (numer + denom) / (2 * denom) * 2;
+    let length = u32::try_from(even.max(2)).map_or(whole, |length| length.min(whole));
+    ((whole - length) / 4 * 2, length)
+}

@@ -1,0 +1,547 @@
+//! GObject and BaseTransform: translates between GStreamer and the pixel path.
+
+use super::batch::{Batch, Frame};
+use super::stats::Stats;
+use super::{LipSyncFramesRange, caps};
+use crate::float_video::{self, FloatVideoInfo};
+use crate::pixel::{Plan, Plane, Source};
+use crate::pool;
+
+use gst::glib;
+use gst::prelude::*;
+use gst_base::prelude::*;
+use gst_base::subclass::prelude::*;
+use gst_base::subclass::{BaseTransformMode, base_transform::GenerateOutputSuccess};
+use gst_video::prelude::*;
+
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+    gst::DebugCategory::new(
+        "lipsyncframes",
+        gst::DebugColorFlags::empty(),
+        Some("Float frames to 8-bit video"),
+    )
+});
+
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Settings {
+    range: LipSyncFramesRange,
+    add_borders: bool,
+    n_threads: u32,
+}
+
+impl Settings {
+    fn threads(&self) -> usize {
+        match self.n_threads {
+            0 => pool::default_threads(),
+            threads => threads as usize,
+        }
+    }
+}
+
+/// What was negotiated, and the plan that follows from it.
+struct Conversion {
+    input: FloatVideoInfo,
+    output: gst_video::VideoInfo,
+    /// The settings that `plan` was made with
+    settings: Settings,
+    plan: Plan,
+}
+
+impl Conversion {
+    fn new(
+        input: FloatVideoInfo,
+        output: gst_video::VideoInfo,
+        settings: Settings,
+    ) -> Result<Self, String> {
+        let source = Source {
+            format: input.format,
+            width: input.width,
+            height: input.height,
+            range: settings.range.into(),
+        };
+        let target = caps::target(&input, &output, settings.add_borders)?;
+        let plan = Plan::new(source, target).map_err(|error| error.to_string())?;
+        Ok(Self {
+            input,
+            output,
+            settings,
+            plan,
+        })
+    }
+}
+
+/// What belongs to the streaming thread. It takes the parts out to work on them, so that no lock is
+/// held while the pool works.
+#[derive(Default)]
+struct State {
+    conversion: Option<Conversion>,
+    batch: Option<Batch>,
+}
+
+pub struct LipSyncFrames {
+    settings: Mutex<Settings>,
+    state: Mutex<State>,
+    stats: Mutex<Stats>,
+}
+
+impl Default for LipSyncFrames {
+    fn default() -> Self {
+        let settings = Settings::default();
+        Self {
+            settings: Mutex::new(settings),
+            state: Mutex::default(),
+            stats: Mutex::new(Stats::new(settings.threads())),
+        }
+    }
+}
+
+/// Locks also what a panicking thread held: all of it is valid after every statement, and a
+/// property getter must not panic in its turn.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[glib::object_subclass]
+impl ObjectSubclass for LipSyncFrames {
+    const NAME: &'static str = "GstLipSyncFrames";
+    type Type = super::LipSyncFrames;
+    type ParentType = gst_base::BaseTransform;
+}
+
+impl ObjectImpl for LipSyncFrames {
+    fn properties() -> &'static [glib::ParamSpec] {
+        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
+            vec![
+                glib::ParamSpecEnum::builder_with_default("range", LipSyncFramesRange::default())
+                    .nick("Range")
+                    .blurb("Range of the float samples; what lies outside is clamped")
+                    .mutable_playing()
+                    .build(),
+                glib::ParamSpecBoolean::builder("add-borders")
+                    .nick("Add borders")
+                    .blurb("Keep the display aspect with black borders instead of stretching")
+                    .default_value(false)
+                    .mutable_playing()
+                    .build(),
+                glib::ParamSpecUInt::builder("n-threads")
+                    .nick("Threads")
+                    .blurb("Most threads to convert a frame on (0 = one per core, at most 16)")
+                    .maximum(pool::MAX_THREADS as u32)
+                    .default_value(0)
+                    .mutable_playing()
+                    .build(),
+                glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
+                    .nick("Statistics")
+                    .blurb(
+                        "Counters since the element started: frames, batches, bytes-in, bytes-out, \
+                         convert-time-total in ns, convert-time-p50 and convert-time-p99 in ns of \
+                         the last 1024 frames, threads in use for a frame, backend",
+                    )
+                    .read_only()
+                    .build(),
+            ]
+        });
+        &PROPERTIES
+    }
+
+    fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
+        let mut settings = lock(&self.settings);
+        // GObject has checked the type and the range. A value that still does not fit is left out
+        // rather than unwrapped: a panic in a setter would end the process.
+        match pspec.name() {
+            "range" => settings.range = value.get().unwrap_or(settings.range),
+            "add-borders" => {
+                settings.add_borders = value.get().unwrap_or(settings.add_borders);
+                drop(settings);
+                // The output's pixel-aspect-ratio depends on it.
+                self.obj().reconfigure_src();
+            }
+            "n-threads" => settings.n_threads = value.get().unwrap_or(settings.n_threads),
+            name => gst::error!(CAT, imp = self, "no property {name} that can be set"),
+        }
+    }
+
+    fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        let settings = *lock(&self.settings);
+        match pspec.name() {
+            "range" => settings.range.to_value(),
+            "add-borders" => settings.add_borders.to_value(),
+            "n-threads" => settings.n_threads.to_value(),
+            "stats" => lock(&self.stats).to_structure().to_value(),
+            _ => pspec.default_value().clone(),
+        }
+    }
+}
+
+impl GstObjectImpl for LipSyncFrames {}
+
+impl ElementImpl for LipSyncFrames {
+    fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+        static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
+            gst::subclass::ElementMetadata::new(
+                "Lip-sync frames to video",
+                "Filter/Converter/Video/Scaler",
+                "Converts the float32 frames of lip-sync and talking-head networks, one or more \
+                 to a buffer, to scaled 8-bit video, by default RGBA or I420 of 320x320",
+                "The lipsyncframes authors",
+            )
+        });
+        Some(&METADATA)
+    }
+
+    fn pad_templates() -> &'static [gst::PadTemplate] {
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
+            [
+                (
+                    "sink",
+                    gst::PadDirection::Sink,
+                    float_video::template_caps(),
+                ),
+                ("src", gst::PadDirection::Src, caps::output_template()),
+            ]
+            .into_iter()
+            .filter_map(|(name, direction, caps)| {
+                gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps).ok()
+            })
+            .collect()
+        });
+        &TEMPLATES
+    }
+}
+
+impl BaseTransformImpl for LipSyncFrames {
+    const MODE: BaseTransformMode = BaseTransformMode::NeverInPlace;
+    const PASSTHROUGH_ON_SAME_CAPS: bool = false;
+    const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
+
+    fn start(&self) -> Result<(), gst::ErrorMessage> {
+        let threads = lock(&self.settings).threads();
+        if threads > 1 {
+            pool::shared().map_err(|error| {
+                gst::error_msg!(
+                    gst::ResourceError::Failed,
+                    (
+                        "The pool of {} threads cannot be started: {error}. Raise the limits on \
+                         threads and memory, or set n-threads=1 to do without the pool",
+                        pool::default_threads()
+                    )
+                )
+            })?;
+        }
+        *lock(&self.stats) = Stats::new(threads);
+        Ok(())
+    }
+
+    fn stop(&self) -> Result<(), gst::ErrorMessage> {
+        *lock(&self.state) = State::default();
+        Ok(())
+    }
+
+    fn transform_caps(
+        &self,
+        direction: gst::PadDirection,
+        caps: &gst::Caps,
+        filter: Option<&gst::Caps>,
+    ) -> Option<gst::Caps> {
+        let other = if direction == gst::PadDirection::Sink {
+            caps::output_caps(caps)
+        } else {
+            caps::input_caps(caps)
+        };
+        Some(match filter {
+            Some(filter) => filter.intersect_with_mode(&other, gst::CapsIntersectMode::First),
+            None => other,
+        })
+    }
+
+    fn fixate_caps(
+        &self,
+        direction: gst::PadDirection,
+        caps: &gst::Caps,
+        othercaps: gst::Caps,
+    ) -> gst::Caps {
+        if direction != gst::PadDirection::Sink {
+            return self.parent_fixate_caps(direction, caps, othercaps);
+        }
+        // Without a peer, BaseTransform proposes our own input caps for the output.
+        let candidates = if othercaps.can_intersect(&caps::output_template()) {
+            othercaps
+        } else {
+            caps::output_caps(caps)
+        };
+        self.fixate_output(caps, &candidates)
+            .unwrap_or_else(gst::Caps::new_empty)
+    }
+
+    /// Any float frames at all are let in, so that `sink_event` can say what is wrong with them.
+    /// All that the application would hear otherwise is "not-negotiated".
+    fn accept_caps(&self, direction: gst::PadDirection, caps: &gst::Caps) -> bool {
+        let is_float_video = caps
+            .structure(0)
+            .is_some_and(|structure| structure.name() == float_video::MEDIA_TYPE);
+        (direction == gst::PadDirection::Sink && is_float_video)
+            || self.parent_accept_caps(direction, caps)
+    }
+
+    fn set_caps(&self, incaps: &gst::Caps, outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
+        let settings = *lock(&self.settings);
+        let conversion = FloatVideoInfo::from_caps(incaps).and_then(|input| {
+            let output = gst_video::VideoInfo::from_caps(outcaps)
+                .map_err(|_| format!("output caps {outcaps} are no video frames"))?;
+            Conversion::new(input, output, settings)
+        });
+        let mut state = lock(&self.state);
+        match conversion {
+            Ok(conversion) => {
+                let threads = conversion.plan.bands(settings.threads());
+                state.conversion = Some(conversion);
+                lock(&self.stats).set_threads(threads);
+                Ok(())
+            }
+            Err(problem) => {
+                state.conversion = None;
+                drop(state);
+                gst::element_imp_error!(self, gst::CoreError::Negotiation, ("{problem}"));
+                Err(gst::loggable_error!(CAT, "{problem}"))
+            }
+        }
+    }
+
+    fn sink_event(&self, event: gst::Event) -> bool {
+        match event.view() {
+            gst::EventView::Caps(caps_event) => {
+                let caps = caps_event.caps_owned();
+                *lock(&self.state) = State::default();
+                if let Err(problem) = FloatVideoInfo::from_caps(&caps) {
+                    gst::element_imp_error!(self, gst::StreamError::Format, ("{problem}"));
+                    return false;
+                }
+                let is_set = self.parent_sink_event(event);
+                if !is_set {
+                    self.explain_refusal(&caps);
+                }
+                is_set
+            }
+            gst::EventView::FlushStop(_) => {
+                lock(&self.state).batch = None;
+                self.parent_sink_event(event)
+            }
+            _ => self.parent_sink_event(event),
+        }
+    }
+
+    /// Sees to it that there is a pool of whole video frames, downstream's or our own. The parent
+    /// class configures it.
+    fn decide_allocation(
+        &self,
+        query: &mut gst::query::Allocation,
+    ) -> Result<(), gst::LoggableError> {
+        let (Some(caps), _) = query.get_owned() else {
+            return Err(gst::loggable_error!(CAT, "ALLOCATION query without caps"));
+        };
+        let info = gst_video::VideoInfo::from_caps(&caps)
+            .map_err(|_| gst::loggable_error!(CAT, "no video frames: {caps}"))?;
+        let offered = query.allocation_pools().next();
+        let frame_bytes = info.size() as u32;
+        match offered {
+            Some((Some(pool), size, min, max)) => {
+                self.offer_video_meta(query, &pool);
+                query.set_nth_allocation_pool(0, Some(&pool), size.max(frame_bytes), min, max);
+            }
+            Some((None, size, min, max)) => {
+                let pool = gst_video::VideoBufferPool::new();
+                self.offer_video_meta(query, &pool);
+                query.set_nth_allocation_pool(0, Some(&pool), size.max(frame_bytes), min, max);
+            }
+            None => {
+                let pool = gst_video::VideoBufferPool::new();
+                self.offer_video_meta(query, &pool);
+                query.add_allocation_pool(Some(&pool), frame_bytes, 0, 0);
+            }
+        }
+        self.parent_decide_allocation(query)
+    }
+
+    fn generate_output(&self) -> Result<GenerateOutputSuccess, gst::FlowError> {
+        if let Some(buffer) = self.take_queued_buffer() {
+            // What is left of a batch whose frames downstream did not take goes with it.
+            lock(&self.state).batch = None;
+            let batch = self.open_batch(buffer)?;
+            lock(&self.state).batch = Some(batch);
+        } else if lock(&self.state).batch.is_some() && !self.obj().reconfigure() {
+            // BaseTransform renegotiates between buffers only; a batch can be a second long.
+            return Err(
+                if self
+                    .obj()
+                    .src_pad()
+                    .pad_flags()
+                    .contains(gst::PadFlags::FLUSHING)
+                {
+                    gst::FlowError::Flushing
+                } else {
+                    gst::FlowError::NotNegotiated
+                },
+            );
+        }
+
+        let (conversion, batch) = {
+            let mut state = lock(&self.state);
+            (state.conversion.take(), state.batch.take())
+        };
+        let Some(mut batch) = batch else {
+            lock(&self.state).conversion = conversion;
+            return Ok(GenerateOutputSuccess::NoOutput);
+        };
+        let mut conversion = conversion.ok_or(gst::FlowError::NotNegotiated)?;
+        let Some(frame) = batch.next_frame() else {
+            lock(&self.state).conversion = Some(conversion);
+            return Ok(GenerateOutputSuccess::NoOutput);
+        };
+        let output = self.convert_frame(&mut conversion, &frame);
+        let mut state = lock(&self.state);
+        state.conversion = Some(conversion);
+        let output = output?;
+        state.batch = Some(batch);
+        Ok(GenerateOutputSuccess::Buffer(output))
+    }
+}
+
+impl LipSyncFrames {
+    fn fixate_output(&self, caps: &gst::CapsRef, candidates: &gst::CapsRef) -> Option<gst::Caps> {
+        let input = FloatVideoInfo::from_caps(caps).ok()?;
+        let add_borders = lock(&self.settings).add_borders;
+        caps::fixate(&input, candidates, add_borders)
+    }
+
+    /// Says why `caps` could not be negotiated, if it is because of what downstream takes.
+    fn explain_refusal(&self, caps: &gst::Caps) {
+        let src_pad = self.obj().src_pad().clone();
+        if src_pad.pad_flags().contains(gst::PadFlags::FLUSHING) {
+            return;
+        }
+        let possible = caps::output_caps(caps);
+        let taken = src_pad.peer_query_caps(None);
+        if self
+            .fixate_output(caps, &taken.intersect(&possible))
+            .is_none()
+        {
+            gst::element_imp_error!(
+                self,
+                gst::CoreError::Negotiation,
+                ("Nothing that can be made of {caps} is taken downstream: it takes {taken}"),
+                [
+                    "possible are {possible} with chroma-site=jpeg and a colorimetry of BT.601 or \
+                  BT.709 where the format is I420 or NV12"
+                ]
+            );
+        }
+    }
+
+    /// Lets `pool` choose strides of its own if downstream understands them.
+    fn offer_video_meta(&self, query: &gst::query::Allocation, pool: &impl IsA<gst::BufferPool>) {
+        let pool = pool.as_ref();
+        let option = gst_video::BUFFER_POOL_OPTION_VIDEO_META.as_str();
+        let is_understood = query
+            .find_allocation_meta::<gst_video::VideoMeta>()
+            .is_some();
+        if is_understood && pool.has_option(option) {
+            let mut config = pool.config();
+            config.add_option(option);
+            if let Err(error) = pool.set_config(config) {
+                gst::debug!(CAT, imp = self, "pool without video meta: {error}");
+            }
+        }
+    }
+
+    fn open_batch(&self, buffer: gst::Buffer) -> Result<Batch, gst::FlowError> {
+        let input = match &lock(&self.state).conversion {
+            Some(conversion) => conversion.input,
+            None => return Err(gst::FlowError::NotNegotiated),
+        };
+        let batch = Batch::new(buffer, &input).map_err(|problem| {
+            gst::element_imp_error!(self, gst::StreamError::Format, ("Got {problem}"));
+            gst::FlowError::Error
+        })?;
+        lock(&self.stats).count_batch();
+        Ok(batch)
+    }
+
+    fn convert_frame(
+        &self,
+        conversion: &mut Conversion,
+        frame: &Frame,
+    ) -> Result<gst::Buffer, gst::FlowError> {
+        self.follow_settings(conversion)?;
+        let mut buffer = self.acquire_buffer()?;
+        let output = buffer.get_mut().ok_or_else(|| {
+            self.fail("The buffer pool gave a buffer that somebody else holds".into())
+        })?;
+        let began = Instant::now();
+        self.convert_pixels(conversion, frame.data, output)?;
+        let convert_time = began.elapsed();
+        frame.copy_metadata(output);
+        lock(&self.stats).count_frame(frame.data.len(), output.size(), convert_time);
+        Ok(buffer)
+    }
+
+    /// Makes a new plan if a property has changed since the last frame.
+    fn follow_settings(&self, conversion: &mut Conversion) -> Result<(), gst::FlowError> {
+        let settings = *lock(&self.settings);
+        if settings == conversion.settings {
+            return Ok(());
+        }
+        let (input, output) = (conversion.input, conversion.output.clone());
+        *conversion =
+            Conversion::new(input, output, settings).map_err(|problem| self.fail(problem))?;
+        lock(&self.stats).set_threads(conversion.plan.bands(settings.threads()));
+        Ok(())
+    }
+
+    fn acquire_buffer(&self) -> Result<gst::Buffer, gst::FlowError> {
+        let Some(pool) = self.obj().buffer_pool() else {
+            // BaseTransform takes it away when it stops.
+            return Err(gst::FlowError::Flushing);
+        };
+        pool.set_active(true)
+            .map_err(|error| self.fail(format!("The buffer pool cannot be activated: {error}")))?;
+        pool.acquire_buffer(None)
+    }
+
+    fn convert_pixels(
+        &self,
+        conversion: &mut Conversion,
+        source: &[u8],
+        output: &mut gst::BufferRef,
+    ) -> Result<(), gst::FlowError> {
+        let Conversion {
+            output: info,
+            settings,
+            plan,
+            ..
+        } = conversion;
+        let mut mapped = gst_video::VideoFrameRef::from_buffer_ref_writable(output, info)
+            .map_err(|error| self.fail(format!("The output buffer cannot be written: {error}")))?;
+        let strides: [i32; 3] =
+            std::array::from_fn(|plane| mapped.plane_stride().get(plane).copied().unwrap_or(0));
+        let [first, second, third, _] = mapped.planes_data_mut();
+        let mut planes = [first, second, third]
+            .into_iter()
+            .zip(strides)
+            .map(|(data, stride)| Plane {
+                data,
+                stride: usize::try_from(stride).unwrap_or(0),
+            });
+        let planes = std::array::from_fn(|_| planes.next().unwrap_or_default());
+        plan.convert(source, planes, settings.threads())
+            .map_err(|error| self.fail(format!("A frame cannot be converted: {error}")))
+    }
+
+    /// Posts an element error, and returns what ends the stream.
+    fn fail(&self, problem: String) -> gst::FlowError {
+        gst::element_imp_error!(self, gst::StreamError::Failed, ("{problem}"));
+        gst::FlowError::Error
+    }
+}

@@ -1,0 +1,67 @@
+//! The `lipsyncframes` element.
+//!
+//! Turns the frames of a lip-sync or talking-head network, 32-bit floats in any of four layouts,
+//! 1 to 32 and more to a buffer, into 8-bit video of any size: usually 320x320, for `jpegenc`.
+//!
+//! ```text
+//! gst-launch-1.0 filesrc location=frames.f32 blocksize=2764800 \
+//!   ! video/x-float,format=BGR_F32LE,width=640,height=360,framerate=25/1 \
+//!   ! lipsyncframes ! jpegenc quality=75 ! multifilesink location=%05d.jpg
+//! ```
+//!
+//! Each frame leaves as a buffer of its own. With t = the input's PTS and d = 1/framerate, frame i
+//! has PTS t + i * d and duration d.
+//!
+//! The output has the size that downstream asks for, 320x320 where that is open; the format is RGBA
+//! where downstream takes it, else I420, NV12, RGBx, BGRA, BGRx, RGB, BGR in this order. YCbCr is
+//! full-range BT.601, which is what JPEG wants, unless downstream asks for BT.709 or limited range.
+//! The picture is stretched to the output size and keeps its display aspect through the
+//! pixel-aspect-ratio, or, with `add-borders=true`, through black borders.
+
+mod batch;
+mod caps;
+mod imp;
+mod stats;
+
+use gst::glib;
+use gst::prelude::*;
+
+glib::wrapper! {
+    /// The element, for programs that register it statically; everybody else makes it by its name,
+    /// `lipsyncframes`.
+    pub struct LipSyncFrames(ObjectSubclass<imp::LipSyncFrames>)
+        @extends gst_base::BaseTransform, gst::Element, gst::Object;
+}
+
+/// The range of the network's floats: the element's `range` property.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstLipSyncFramesRange")]
+#[repr(i32)]
+pub enum LipSyncFramesRange {
+    #[default]
+    #[enum_value(name = "0 to 1", nick = "unit")]
+    Unit = 0,
+    #[enum_value(name = "-1 to 1", nick = "signed-unit")]
+    SignedUnit = 1,
+    #[enum_value(name = "0 to 255", nick = "byte")]
+    Byte = 2,
+}
+
+impl From<LipSyncFramesRange> for crate::pixel::Range {
+    fn from(range: LipSyncFramesRange) -> Self {
+        match range {
+            LipSyncFramesRange::Unit => Self::Unit,
+            LipSyncFramesRange::SignedUnit => Self::SignedUnit,
+            LipSyncFramesRange::Byte => Self::Byte,
+        }
+    }
+}
+
+pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    gst::Element::register(
+        Some(plugin),
+        "lipsyncframes",
+        gst::Rank::NONE,
+        LipSyncFrames::static_type(),
+    )
+}

@@ -136,10 +136,11 @@ fn fixate_structure(
     Some(caps)
 }
 
-/// Whether `value` is among what `structure` allows for `field`.
+/// Whether `value` is among what `structure` allows for `field`. Intersects, because
+/// `gst_value_can_intersect` says yes to every list.
 fn allows<T: ToSendValue>(structure: &gst::StructureRef, field: &str, value: T) -> bool {
     structure.value(field).map_or(true, |allowed| {
-        allowed.can_intersect(&value.to_send_value())
+        allowed.intersect(&value.to_send_value()).is_some()
     })
 }
 

@@ -79,6 +79,9 @@ impl Conversion {
 struct State {
     conversion: Option<Conversion>,
     batch: Option<Batch>,
+    /// Input caps for which an error has been posted. Upstream sends refused caps again with every
+    /// event and buffer; the application need not hear of them again.
+    refused: Option<gst::Caps>,
 }
 
 pub struct LipSyncFrames {
@@ -314,14 +317,17 @@ impl BaseTransformImpl for LipSyncFrames {
         match event.view() {
             gst::EventView::Caps(caps_event) => {
                 let caps = caps_event.caps_owned();
-                *lock(&self.state) = State::default();
-                if let Err(problem) = FloatVideoInfo::from_caps(&caps) {
-                    gst::element_imp_error!(self, gst::StreamError::Format, ("{problem}"));
-                    return false;
-                }
-                let is_set = self.parent_sink_event(event);
+                let refused = std::mem::take(&mut *lock(&self.state)).refused;
+                let is_known = refused.as_ref() == Some(&caps);
+                let is_set = match FloatVideoInfo::from_caps(&caps) {
+                    Ok(_) => self.parent_sink_event(event),
+                    Err(_) => false,
+                };
                 if !is_set {
-                    self.explain_refusal(&caps);
+                    if !is_known {
+                        self.explain_refusal(&caps);
+                    }
+                    lock(&self.state).refused = Some(caps);
                 }
                 is_set
             }
@@ -416,8 +422,14 @@ impl LipSyncFrames {
         caps::fixate(&input, candidates, add_borders)
     }
 
-    /// Says why `caps` could not be negotiated, if it is because of what downstream takes.
+    /// Posts why `caps` could not be negotiated, if it is because of them or of what downstream
+    /// takes. Other reasons, such as a downstream that is being flushed, are no errors or have been
+    /// posted where they were met.
     fn explain_refusal(&self, caps: &gst::Caps) {
+        if let Err(problem) = FloatVideoInfo::from_caps(caps) {
+            gst::element_imp_error!(self, gst::StreamError::Format, ("{problem}"));
+            return;
+        }
         let src_pad = self.obj().src_pad().clone();
         if src_pad.pad_flags().contains(gst::PadFlags::FLUSHING) {
             return;

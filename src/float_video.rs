@@ -142,7 +142,8 @@ fn fraction(
     let expected = "a fraction of 0/1 or more";
     let value: gst::Fraction = required(structure, field, expected)?;
     if value.numer() < 0 {
-        return Err(format!("{field} {value}: expected {expected}"));
+        let (numer, denom) = (value.numer(), value.denom());
+        return Err(format!("{field} {numer}/{denom}: expected {expected}"));
     }
     Ok(value)
 }

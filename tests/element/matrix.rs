@@ -59,6 +59,7 @@ fn assert_equal(
 }
 
 fn check_input((input_name, input): (&str, FloatFormat), size: usize) {
+    init();
     let ((width, height), (target_width, target_height)) = SIZES[size];
     let source = Source {
         format: input,

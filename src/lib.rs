@@ -1,4 +1,12 @@
 //! `lipsyncframes`: the float32 frames of lip-sync and talking-head networks as 8-bit video.
+//!
+//! - [`lipsyncframes`]: the GStreamer element
+//! - [`float_video`]: its input's media type, `video/x-float`
+//! - [`pixel`]: the conversion itself, usable without GStreamer
+//! - [`pool`]: the threads that all conversions of the process share
+//!
+//! As a plugin, GStreamer loads it by itself. A program that links this crate calls
+//! [`plugin_register_static`] once, after `gst::init`.
 
 pub mod float_video;
 pub mod lipsyncframes;
@@ -22,3 +30,8 @@ gst::plugin_define!(
     env!("CARGO_PKG_NAME"),
     env!("BUILD_REL_DATE")
 );
+
+/// Compiles the README's Rust.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,265 @@
+//! Float32 frames of a lip-sync network in, JPEGs out: the pipeline around `lipsyncframes` as a
+//! program.
+//!
+//! ```text
+//! cargo run --release --example lipsync_jpeg -- \
+//!     --video talk.mp4 --output frames --contact-sheet sheet.png
+//! ```
+//!
+//! `--help` shows everything else. The data flows one way:
+//!
+//! ```text
+//! source.rs (a file or pipe of floats, or video.rs: a video turned into floats)
+//!   -> pipeline.rs (appsrc ! lipsyncframes ! encoder ! appsink)
+//!   -> output.rs (files or standard output) and contact_sheet.rs
+//! ```
+
+mod contact_sheet;
+mod options;
+mod output;
+mod pipeline;
+mod source;
+mod video;
+
+use clap::Parser;
+use gst::prelude::*;
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use options::{Options, is_standard_stream};
+use output::Output;
+use pipeline::{Pipeline, describe_error};
+use source::Source;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// As a shell reports a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+/// How often the progress bar is brought up to date.
+const PROGRESS_INTERVAL: gst::ClockTime = gst::ClockTime::from_mseconds(100);
+
+/// How long the reader is waited for when the pipeline has ended first. It can be stuck in a pipe
+/// that nobody writes to, which is no reason to stay.
+const READER_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Messages of this program's own on the pipeline's bus.
+const CTRL_C: &str = "ctrl-c";
+const READER_GONE: &str = "reader-gone";
+
+/// How a run ended that did not fail.
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    /// Everything is converted.
+    Complete,
+    /// Ctrl-C
+    Interrupted,
+    /// Nobody reads standard output any more.
+    ReaderGone,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    match run(&options) {
+        Ok(End::Complete | End::ReaderGone) => ExitCode::SUCCESS,
+        Ok(End::Interrupted) => INTERRUPTED.into(),
+        Err(problem) => {
+            say(&format!("lipsync_jpeg: {problem}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<End, String> {
+    let is_to_stdout = options.output.as_deref().is_some_and(is_standard_stream);
+    if is_to_stdout && std::io::stdout().is_terminal() {
+        return Err("--output - writes images, not text: send it to a file or a program".into());
+    }
+    gst::init().map_err(|error| error.to_string())?;
+    gstlipsyncframes::plugin_register_static().map_err(|error| error.to_string())?;
+
+    let source = Source::open(options)?;
+    let batch = options.batch as usize;
+    let batch_bytes = source.info.frame_bytes() as u64 * u64::from(options.batch);
+    let pipeline = Pipeline::new(options, &source.caps, batch_bytes)?;
+    let output = Arc::new(Mutex::new(Output::new(options)?));
+    let n_written = Arc::new(AtomicU64::new(0));
+    collect(&pipeline.appsink, &pipeline.bus, &output, &n_written);
+    end_on_ctrl_c(&pipeline.bus)?;
+
+    let progress = progress_bar(source.length)?;
+    let began = Instant::now();
+    let reader = start_reader(source, &pipeline.appsrc, batch)?;
+    let outcome = wait(&pipeline, || {
+        progress.set_position(n_written.load(Ordering::Relaxed));
+    });
+    let elapsed = began.elapsed();
+    // This also releases a reader that waits for room in appsrc.
+    let _ = pipeline.pipeline.set_state(gst::State::Null);
+    let read = reader.recv_timeout(READER_PATIENCE).unwrap_or(Ok(()));
+    progress.finish_and_clear();
+
+    let mut output = lock(&output);
+    let finished = output.finish().map_err(|error| error.to_string());
+    if !output.is_empty() {
+        say(&summary(&pipeline.lipsyncframes, &output, elapsed));
+    }
+    // After Ctrl-C, the program that writes to our pipe is gone, too, perhaps in mid-frame.
+    if outcome != Ok(End::Interrupted) {
+        read?;
+    }
+    let end = outcome?;
+    finished?;
+    Ok(end)
+}
+
+/// Lets `output` have every buffer that arrives at `appsink`.
+fn collect(
+    appsink: &gst_app::AppSink,
+    bus: &gst::Bus,
+    output: &Arc<Mutex<Output>>,
+    n_written: &Arc<AtomicU64>,
+) {
+    let (bus, output, n_written) = (bus.clone(), output.clone(), n_written.clone());
+    let new_sample = move |appsink: &gst_app::AppSink| {
+        let sample = appsink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+        let (Some(caps), Some(buffer)) = (sample.caps(), sample.buffer()) else {
+            return Err(gst::FlowError::Error);
+        };
+        let data = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
+        match lock(&output).write(caps, &data) {
+            Ok(()) => {
+                n_written.fetch_add(1, Ordering::Relaxed);
+                Ok(gst::FlowSuccess::Ok)
+            }
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                post(&bus, READER_GONE);
+                Err(gst::FlowError::Eos)
+            }
+            Err(error) => {
+                gst::element_error!(appsink, gst::ResourceError::Write, ("{error}"));
+                Err(gst::FlowError::Error)
+            }
+        }
+    };
+    appsink.set_callbacks(
+        gst_app::AppSinkCallbacks::builder()
+            .new_sample(new_sample)
+            .build(),
+    );
+}
+
+fn end_on_ctrl_c(bus: &gst::Bus) -> Result<(), String> {
+    let bus = bus.clone();
+    let is_second = AtomicBool::new(false);
+    ctrlc::set_handler(move || {
+        if is_second.swap(true, Ordering::Relaxed) {
+            std::process::exit(INTERRUPTED.into());
+        }
+        post(&bus, CTRL_C);
+    })
+    .map_err(|error| format!("Ctrl-C cannot be handled: {error}"))
+}
+
+/// Posts a message that [`wait`] waits for.
+fn post(bus: &gst::Bus, name: &str) {
+    let message = gst::message::Application::new(gst::Structure::new_empty(name));
+    // A bus that takes no more messages belongs to a pipeline that has ended.
+    let _ = bus.post(message);
+}
+
+/// Starts the thread that feeds `appsrc`. What it has to say in the end comes through the channel,
+/// before the pipeline can have ended.
+fn start_reader(
+    source: Source,
+    appsrc: &gst_app::AppSrc,
+    batch: usize,
+) -> Result<Receiver<Result<(), String>>, String> {
+    let appsrc = appsrc.clone();
+    let (sender, receiver) = mpsc::channel();
+    thread::Builder::new()
+        .name("reader".into())
+        .spawn(move || {
+            // It fails where the run is over already, and nobody wants to know.
+            let _ = sender.send(source.feed(&appsrc, batch));
+            let _ = appsrc.end_of_stream();
+        })
+        .map_err(|error| format!("no thread to read on: {error}"))?;
+    Ok(receiver)
+}
+
+/// Runs the pipeline to its end, calling `show_progress` now and then.
+fn wait(pipeline: &Pipeline, show_progress: impl Fn()) -> Result<End, String> {
+    let mut end = End::Complete;
+    let is_started = pipeline.pipeline.set_state(gst::State::Playing).is_ok();
+    loop {
+        show_progress();
+        let Some(message) = pipeline.bus.timed_pop(PROGRESS_INTERVAL) else {
+            if !is_started {
+                return Err("the pipeline does not start".into());
+            }
+            continue;
+        };
+        match message.view() {
+            gst::MessageView::Eos(_) => return Ok(end),
+            gst::MessageView::Error(error) => return Err(describe_error(error)),
+            gst::MessageView::Application(_) if message.has_name(READER_GONE) => {
+                return Ok(End::ReaderGone);
+            }
+            gst::MessageView::Application(_) if message.has_name(CTRL_C) => {
+                end = End::Interrupted;
+                // Refused only where the end is on its way.
+                let _ = pipeline.appsrc.end_of_stream();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A bar on standard error; nothing where that is no terminal.
+fn progress_bar(length: Option<u64>) -> Result<ProgressBar, String> {
+    let (bar, template) = match length {
+        Some(length) => (
+            ProgressBar::new(length),
+            "{wide_bar} {pos}/{len} frames, {rate}, {eta} left",
+        ),
+        None => (ProgressBar::no_length(), "{spinner} {pos} frames, {rate}"),
+    };
+    let style = ProgressStyle::with_template(template).map_err(|error| error.to_string())?;
+    let rate = |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+        let _ = write!(text, "{:.0} frames/s", state.per_sec());
+    };
+    Ok(bar.with_style(style.with_key("rate", rate)))
+}
+
+fn summary(lipsyncframes: &gst::Element, output: &Output, elapsed: Duration) -> String {
+    let stats: gst::Structure = lipsyncframes.property("stats");
+    let count = |field| stats.get::<u64>(field).unwrap_or(0);
+    let milliseconds = |field| count(field) as f64 / 1e6;
+    let frames = count("frames");
+    format!(
+        "{frames} frames in {:.2} s, {:.1} frames/s\n\
+         convert p50 {:.2} ms, p99 {:.2} ms, threads {}, backend {}\n\
+         {}",
+        elapsed.as_secs_f64(),
+        frames as f64 / elapsed.as_secs_f64(),
+        milliseconds("convert-time-p50"),
+        milliseconds("convert-time-p99"),
+        stats.get::<u32>("threads").unwrap_or(0),
+        stats.get::<&str>("backend").unwrap_or("unknown"),
+        output.summary(),
+    )
+}
+
+/// Prints a line on standard error. If nobody reads there, there is nobody to tell.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// The output is valid after every statement, so a panic elsewhere is no reason not to use it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,179 @@
+//! Where the encoded frames go.
+
+use crate::contact_sheet::ContactSheet;
+use crate::options::{Options, is_standard_stream};
+use std::fs::File;
+use std::io::{Error, ErrorKind, Result, Write};
+use std::path::{Path, PathBuf};
+
+const BOUNDARY: &str = "lipsyncframe";
+
+pub struct Output {
+    target: Target,
+    /// Chosen when the first buffer says what the encoder makes
+    writer: Option<Writer>,
+    contact_sheet: Option<ContactSheet>,
+    n_buffers: u64,
+    n_bytes: u64,
+}
+
+enum Target {
+    Nothing,
+    Directory(PathBuf),
+    Stdout,
+}
+
+enum Writer {
+    Nothing,
+    /// A file for each image
+    Images {
+        directory: PathBuf,
+        extension: String,
+    },
+    /// One file for all
+    Stream {
+        path: PathBuf,
+        file: File,
+    },
+    Multipart {
+        media_type: String,
+    },
+}
+
+impl Output {
+    pub fn new(options: &Options) -> std::result::Result<Self, String> {
+        let target = match &options.output {
+            None => Target::Nothing,
+            Some(path) if is_standard_stream(path) => Target::Stdout,
+            Some(path) => {
+                std::fs::create_dir_all(path)
+                    .map_err(|error| format!("--output {}: {error}", path.display()))?;
+                Target::Directory(path.clone())
+            }
+        };
+        let contact_sheet = options
+            .contact_sheet
+            .as_deref()
+            .map(ContactSheet::create)
+            .transpose()?;
+        Ok(Self {
+            target,
+            writer: None,
+            contact_sheet,
+            n_buffers: 0,
+            n_bytes: 0,
+        })
+    }
+
+    /// Writes what the encoder made of a frame. `caps` say what it is.
+    pub fn write(&mut self, caps: &gst::CapsRef, data: &[u8]) -> Result<()> {
+        let media_type = caps
+            .structure(0)
+            .map_or("unknown", |structure| structure.name().as_str());
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            None => self.writer.insert(Writer::new(&self.target, media_type)?),
+        };
+        writer.write(self.n_buffers + 1, data)?;
+        if let Some(sheet) = &mut self.contact_sheet {
+            sheet.add(media_type, data)?;
+        }
+        self.n_buffers += 1;
+        self.n_bytes += data.len() as u64;
+        Ok(())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.n_buffers == 0
+    }
+
+    pub fn summary(&self) -> String {
+        match self.writer {
+            Some(Writer::Stream { .. }) => format!("{} bytes in all", self.n_bytes),
+            _ => format!("{} bytes per image", self.n_bytes / self.n_buffers.max(1)),
+        }
+    }
+
+    /// Completes what must be completed at the end.
+    pub fn finish(&mut self) -> Result<()> {
+        let end = match &self.writer {
+            Some(Writer::Multipart { .. }) => print(format!("--{BOUNDARY}--\r\n").as_bytes()),
+            _ => Ok(()),
+        };
+        if let Some(sheet) = self.contact_sheet.take() {
+            sheet.finish()?;
+        }
+        // A reader that went away has all that it wanted.
+        end.or_else(|error| match error.kind() {
+            ErrorKind::BrokenPipe => Ok(()),
+            _ => Err(error),
+        })
+    }
+}
+
+impl Writer {
+    fn new(target: &Target, media_type: &str) -> Result<Self> {
+        let (kind, name) = media_type.split_once('/').unwrap_or(("", media_type));
+        let is_image = kind == "image";
+        let extension = match name {
+            "jpeg" => "jpg",
+            name => name.strip_prefix("x-").unwrap_or(name),
+        };
+        match target {
+            Target::Nothing => Ok(Self::Nothing),
+            Target::Directory(directory) if is_image => Ok(Self::Images {
+                directory: directory.clone(),
+                extension: extension.into(),
+            }),
+            Target::Directory(directory) => {
+                let path = directory.join(format!("stream.{extension}"));
+                let file = File::create(&path).map_err(|error| in_file(&path, error))?;
+                Ok(Self::Stream { path, file })
+            }
+            Target::Stdout if is_image => Ok(Self::Multipart {
+                media_type: media_type.into(),
+            }),
+            Target::Stdout => Err(Error::other(format!(
+                "--output - is a stream of images, but the encoder makes {media_type}: choose \
+                 jpegenc, pngenc or webpenc, or a folder for --output"
+            ))),
+        }
+    }
+
+    fn write(&mut self, number: u64, data: &[u8]) -> Result<()> {
+        match self {
+            Self::Nothing => Ok(()),
+            Self::Images {
+                directory,
+                extension,
+            } => {
+                let path = directory.join(format!("frame-{number:05}.{extension}"));
+                std::fs::write(&path, data).map_err(|error| in_file(&path, error))
+            }
+            Self::Stream { path, file } => {
+                file.write_all(data).map_err(|error| in_file(path, error))
+            }
+            Self::Multipart { media_type } => {
+                let header = format!(
+                    "--{BOUNDARY}\r\nContent-Type: {media_type}\r\nContent-Length: {}\r\n\r\n",
+                    data.len()
+                );
+                print(&[header.as_bytes(), data, b"\r\n"].concat())
+            }
+        }
+    }
+}
+
+/// Writes to standard output, for whoever reads there to get at once.
+fn print(data: &[u8]) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    stdout
+        .write_all(data)
+        .and_then(|()| stdout.flush())
+        .map_err(|error| in_file(Path::new("standard output"), error))
+}
+
+/// `error`, with the file that it happened to.
+fn in_file(path: &Path, error: Error) -> Error {
+    Error::new(error.kind(), format!("{}: {error}", path.display()))
+}

@@ -74,8 +74,8 @@ fn downstream_s_pool_and_its_strides_are_used() {
     let pool = gst_video::VideoBufferPool::new();
     let mut setup = Setup::new("").downstream(RGBA_4X2);
     let mut config = pool.config();
-    config.add_option(&gst_video::BUFFER_POOL_OPTION_VIDEO_META);
-    config.add_option(&gst_video::BUFFER_POOL_OPTION_VIDEO_ALIGNMENT);
+    config.add_option(gst_video::BUFFER_POOL_OPTION_VIDEO_META);
+    config.add_option(gst_video::BUFFER_POOL_OPTION_VIDEO_ALIGNMENT);
     config.set_video_alignment(&gst_video::VideoAlignment::new(1, 1, 2, 2, &[63; 4]));
     let caps: gst::Caps = "video/x-raw,format=RGBA,width=4,height=2,framerate=25/1"
         .parse()

@@ -72,6 +72,14 @@ impl FloatVideoInfo {
                 structure.name()
             ));
         }
+        let is_system_memory = |features: &gst::CapsFeaturesRef| {
+            features.is_any() || features.is_equal(gst::CAPS_FEATURES_MEMORY_SYSTEM_MEMORY.as_ref())
+        };
+        if let Some(features) = caps.features(0)
+            && !is_system_memory(features)
+        {
+            return Err(format!("features {features}: expected system memory"));
+        }
         let expected_formats = FORMATS.map(|(name, _)| name).join(", ");
         let name: String = required(structure, "format", &expected_formats)?;
         let (_, format) = FORMATS

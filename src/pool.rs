@@ -2,15 +2,20 @@
 
 use once_cell::sync::OnceCell;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use std::sync::LazyLock;
 
 /// Most threads the pool has, and most bands a frame is split into.
 pub const MAX_THREADS: usize = 16;
 
 /// Number of threads that `n-threads=0` stands for: one per core, at most [`MAX_THREADS`].
 ///
-/// Honours CPU affinity and cgroup limits, so it is right inside containers, too.
+/// Honours CPU affinity and cgroup limits, so it is right inside containers, too. Looked up once:
+/// it reads several files, which was measured as 100 us, and the pool does not change either.
 pub fn default_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_THREADS))
+    static THREADS: LazyLock<usize> = LazyLock::new(|| {
+        std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_THREADS))
+    });
+    *THREADS
 }
 
 /// The pool, created at the first call that succeeds.

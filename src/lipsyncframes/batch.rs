@@ -46,7 +46,7 @@ impl Batch {
         let frame_bytes = info.frame_bytes();
         if bytes == 0 || !bytes.is_multiple_of(frame_bytes) {
             let problem = match (bytes / frame_bytes, bytes % frame_bytes) {
-                (0, 0) => "an empty buffer".to_string(),
+                (0, 0) => "an empty buffer, 0 bytes".to_string(),
                 (frames, rest) => {
                     format!("a buffer of {bytes} bytes, {frames} frames and {rest} bytes over")
                 }

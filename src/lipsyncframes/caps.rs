@@ -122,7 +122,9 @@ fn fixate_structure(
             return None;
         }
         output.set("chroma-site", CHROMA_SITE);
-        output.set("colorimetry", choose_colorimetry(candidate)?);
+        output.set("colorimetry", ycbcr_colorimetry(candidate)?);
+    } else if candidate.has_field("colorimetry") {
+        output.set("colorimetry", rgb_colorimetry(candidate)?);
     }
     output.fixate_field_nearest_int("width", DEFAULT_SIZE);
     output.fixate_field_nearest_int("height", DEFAULT_SIZE);
@@ -144,23 +146,39 @@ fn allows<T: ToSendValue>(structure: &gst::StructureRef, field: &str, value: T) 
     })
 }
 
-/// The default where `candidate` allows it, else the first one that the element can make.
-fn choose_colorimetry(candidate: &gst::StructureRef) -> Option<String> {
+/// The default where `candidate` allows it, else another full-range BT.601, else the first one that
+/// the element can make.
+fn ycbcr_colorimetry(candidate: &gst::StructureRef) -> Option<String> {
     if allows(candidate, "colorimetry", DEFAULT_COLORIMETRY) {
         return Some(DEFAULT_COLORIMETRY.to_owned());
     }
-    let supported = |name: &String| {
-        name.parse::<VideoColorimetry>()
-            .is_ok_and(|colorimetry| ycbcr(&colorimetry).is_some())
+    let names = colorimetries(candidate);
+    let find = |is_wanted: fn((Matrix, Quantization)) -> bool| {
+        names.iter().find(|name| {
+            let colorimetry = name.parse::<VideoColorimetry>().ok();
+            colorimetry.as_ref().and_then(ycbcr).is_some_and(is_wanted)
+        })
     };
+    let name = find(|kind| kind == (Matrix::Bt601, Quantization::Full)).or_else(|| find(|_| true));
+    name.cloned()
+}
+
+/// The first full-range one that `candidate` allows.
+fn rgb_colorimetry(candidate: &gst::StructureRef) -> Option<String> {
+    colorimetries(candidate).into_iter().find(|name| {
+        let colorimetry = name.parse::<VideoColorimetry>();
+        colorimetry.is_ok_and(|colorimetry| colorimetry.range() == VideoColorRange::Range0_255)
+    })
+}
+
+/// The colorimetries that `candidate` lists.
+fn colorimetries(candidate: &gst::StructureRef) -> Vec<String> {
     match candidate.get::<String>("colorimetry") {
-        Ok(name) => Some(name).filter(supported),
+        Ok(name) => vec![name],
         Err(_) => candidate
             .get::<gst::List>("colorimetry")
-            .ok()?
-            .iter()
-            .filter_map(|value| value.get::<String>().ok())
-            .find(supported),
+            .map(|list| list.iter().filter_map(|name| name.get().ok()).collect())
+            .unwrap_or_default(),
     }
 }
 

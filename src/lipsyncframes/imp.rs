@@ -301,11 +301,11 @@ impl BaseTransformImpl for LipSyncFrames {
             Ok(conversion) => {
                 let threads = conversion.plan.bands(settings.threads());
                 state.conversion = Some(conversion);
+                state.refused = None;
                 lock(&self.stats).set_threads(threads);
                 Ok(())
             }
             Err(problem) => {
-                state.conversion = None;
                 drop(state);
                 gst::element_imp_error!(self, gst::CoreError::Negotiation, ("{problem}"));
                 Err(gst::loggable_error!(CAT, "{problem}"))
@@ -317,17 +317,15 @@ impl BaseTransformImpl for LipSyncFrames {
         match event.view() {
             gst::EventView::Caps(caps_event) => {
                 let caps = caps_event.caps_owned();
-                let refused = std::mem::take(&mut *lock(&self.state)).refused;
-                let is_known = refused.as_ref() == Some(&caps);
-                let is_set = match FloatVideoInfo::from_caps(&caps) {
-                    Ok(_) => self.parent_sink_event(event),
-                    Err(_) => false,
-                };
-                if !is_set {
-                    if !is_known {
-                        self.explain_refusal(&caps);
-                    }
-                    lock(&self.state).refused = Some(caps);
+                // The conversion stays: BaseTransform does not call set_caps for caps that are
+                // the same again.
+                lock(&self.state).batch = None;
+                let is_set =
+                    FloatVideoInfo::from_caps(&caps).is_ok() && self.parent_sink_event(event);
+                if is_set {
+                    lock(&self.state).refused = None;
+                } else {
+                    self.explain_refusal(caps);
                 }
                 is_set
             }
@@ -350,25 +348,43 @@ impl BaseTransformImpl for LipSyncFrames {
         };
         let info = gst_video::VideoInfo::from_caps(&caps)
             .map_err(|_| gst::loggable_error!(CAT, "no video frames: {caps}"))?;
-        let offered = query.allocation_pools().next();
         let frame_bytes = info.size() as u32;
-        match offered {
-            Some((Some(pool), size, min, max)) => {
-                self.offer_video_meta(query, &pool);
-                query.set_nth_allocation_pool(0, Some(&pool), size.max(frame_bytes), min, max);
-            }
-            Some((None, size, min, max)) => {
-                let pool = gst_video::VideoBufferPool::new();
-                self.offer_video_meta(query, &pool);
-                query.set_nth_allocation_pool(0, Some(&pool), size.max(frame_bytes), min, max);
-            }
-            None => {
-                let pool = gst_video::VideoBufferPool::new();
-                self.offer_video_meta(query, &pool);
-                query.add_allocation_pool(Some(&pool), frame_bytes, 0, 0);
+        let offered = query.allocation_pools().next();
+        let is_offered = offered.is_some();
+        let (pool, size, min, max) = offered.unwrap_or((None, frame_bytes, 0, 0));
+        let pool = pool.unwrap_or_else(|| gst_video::VideoBufferPool::new().upcast());
+        let size = size.max(frame_bytes);
+
+        let strides_are_understood = query
+            .find_allocation_meta::<gst_video::VideoMeta>()
+            .is_some();
+        let option = gst_video::BUFFER_POOL_OPTION_VIDEO_META.as_str();
+        if strides_are_understood && pool.has_option(option) {
+            let mut config = pool.config();
+            config.set_params(Some(&caps), size, min, max);
+            config.add_option(option);
+            if let Err(error) = pool.set_config(config) {
+                gst::debug!(CAT, imp = self, "pool without video meta: {error}");
             }
         }
+        if is_offered {
+            query.set_nth_allocation_pool(0, Some(&pool), size, min, max);
+        } else {
+            query.add_allocation_pool(Some(&pool), size, min, max);
+        }
         self.parent_decide_allocation(query)
+    }
+
+    fn submit_input_buffer(
+        &self,
+        is_discont: bool,
+        buffer: gst::Buffer,
+    ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let result = self.parent_submit_input_buffer(is_discont, buffer);
+        if result == Err(gst::FlowError::NotNegotiated) {
+            self.explain_current_refusal();
+        }
+        result
     }
 
     fn generate_output(&self) -> Result<GenerateOutputSuccess, gst::FlowError> {
@@ -379,18 +395,11 @@ impl BaseTransformImpl for LipSyncFrames {
             lock(&self.state).batch = Some(batch);
         } else if lock(&self.state).batch.is_some() && !self.obj().reconfigure() {
             // BaseTransform renegotiates between buffers only; a batch can be a second long.
-            return Err(
-                if self
-                    .obj()
-                    .src_pad()
-                    .pad_flags()
-                    .contains(gst::PadFlags::FLUSHING)
-                {
-                    gst::FlowError::Flushing
-                } else {
-                    gst::FlowError::NotNegotiated
-                },
-            );
+            if self.is_flushing() {
+                return Err(gst::FlowError::Flushing);
+            }
+            self.explain_current_refusal();
+            return Err(gst::FlowError::NotNegotiated);
         }
 
         let (conversion, batch) = {
@@ -422,50 +431,49 @@ impl LipSyncFrames {
         caps::fixate(&input, candidates, add_borders)
     }
 
+    fn is_flushing(&self) -> bool {
+        let flags = self.obj().src_pad().pad_flags();
+        flags.contains(gst::PadFlags::FLUSHING)
+    }
+
+    /// Posts why the input's caps cannot be renegotiated.
+    fn explain_current_refusal(&self) {
+        if let Some(caps) = self.obj().sink_pad().current_caps() {
+            self.explain_refusal(caps);
+        }
+    }
+
     /// Posts why `caps` could not be negotiated, if it is because of them or of what downstream
-    /// takes. Other reasons, such as a downstream that is being flushed, are no errors or have been
-    /// posted where they were met.
-    fn explain_refusal(&self, caps: &gst::Caps) {
-        if let Err(problem) = FloatVideoInfo::from_caps(caps) {
+    /// takes, and has not been posted yet. Other reasons, such as a downstream that is being
+    /// flushed, are no errors or have been posted where they were met.
+    fn explain_refusal(&self, caps: gst::Caps) {
+        if lock(&self.state).refused.as_ref() == Some(&caps) {
+            return;
+        }
+        if let Err(problem) = FloatVideoInfo::from_caps(&caps) {
             gst::element_imp_error!(self, gst::StreamError::Format, ("{problem}"));
-            return;
-        }
-        let src_pad = self.obj().src_pad().clone();
-        if src_pad.pad_flags().contains(gst::PadFlags::FLUSHING) {
-            return;
-        }
-        let possible = caps::output_caps(caps);
-        let taken = src_pad.peer_query_caps(None);
-        if self
-            .fixate_output(caps, &taken.intersect(&possible))
-            .is_none()
-        {
+        } else {
+            if self.is_flushing() {
+                return;
+            }
+            let possible = caps::output_caps(&caps);
+            let taken = self.obj().src_pad().peer_query_caps(None);
+            let candidates = taken.intersect(&possible);
+            if self.fixate_output(&caps, &candidates).is_some() {
+                return;
+            }
             gst::element_imp_error!(
                 self,
                 gst::CoreError::Negotiation,
                 ("Nothing that can be made of {caps} is taken downstream: it takes {taken}"),
                 [
-                    "possible are {possible} with chroma-site=jpeg and a colorimetry of BT.601 or \
-                  BT.709 where the format is I420 or NV12"
+                    "possible are {possible}, with a full-range colorimetry where the format is \
+                     one of RGB, with chroma-site=jpeg and a colorimetry of BT.601 or BT.709 where \
+                     it is I420 or NV12"
                 ]
             );
         }
-    }
-
-    /// Lets `pool` choose strides of its own if downstream understands them.
-    fn offer_video_meta(&self, query: &gst::query::Allocation, pool: &impl IsA<gst::BufferPool>) {
-        let pool = pool.as_ref();
-        let option = gst_video::BUFFER_POOL_OPTION_VIDEO_META.as_str();
-        let is_understood = query
-            .find_allocation_meta::<gst_video::VideoMeta>()
-            .is_some();
-        if is_understood && pool.has_option(option) {
-            let mut config = pool.config();
-            config.add_option(option);
-            if let Err(error) = pool.set_config(config) {
-                gst::debug!(CAT, imp = self, "pool without video meta: {error}");
-            }
-        }
+        lock(&self.state).refused = Some(caps);
     }
 
     fn open_batch(&self, buffer: gst::Buffer) -> Result<Batch, gst::FlowError> {
@@ -519,7 +527,10 @@ impl LipSyncFrames {
         };
         pool.set_active(true)
             .map_err(|error| self.fail(format!("The buffer pool cannot be activated: {error}")))?;
-        pool.acquire_buffer(None)
+        pool.acquire_buffer(None).map_err(|error| match error {
+            gst::FlowError::Error => self.fail("The buffer pool has no buffer to give".into()),
+            error => error,
+        })
     }
 
     fn convert_pixels(

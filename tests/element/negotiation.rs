@@ -84,6 +84,7 @@ fn downstream_can_ask_for_a_colorimetry() {
         ("1:3:5:1", "1:3:5:1"),
         ("{bt2020,bt709}", "bt709"),
         ("{bt709,(string)1:4:0:0}", "1:4:0:0"),
+        ("{bt709,(string)1:4:7:1}", "1:4:7:1"),
     ] {
         let output = negotiated(
             "",
@@ -92,6 +93,20 @@ fn downstream_can_ask_for_a_colorimetry() {
         );
         assert_eq!(field::<&str>(&output, "colorimetry"), expected, "{asked}");
     }
+}
+
+#[test]
+fn rgb_is_full_range_among_the_colorimetries_that_downstream_lists() {
+    let listed = "video/x-raw,format={RGBA,I420},colorimetry={bt709,sRGB}";
+    let output = negotiated("", INPUT, listed);
+    assert_eq!(field::<&str>(&output, "format"), "RGBA");
+    assert_eq!(field::<&str>(&output, "colorimetry"), "sRGB");
+    let output = negotiated(
+        "",
+        INPUT,
+        "video/x-raw,format={RGBA,I420},colorimetry=bt709",
+    );
+    assert_eq!(field::<&str>(&output, "format"), "I420");
 }
 
 #[test]

@@ -198,6 +198,31 @@ fn downstream_may_ask_for_something_else_between_buffers() {
 }
 
 #[test]
+fn the_same_caps_again_change_nothing() {
+    let mut setup = Setup::new("").downstream(RGBA_4X2).upstream(SMALL);
+    for level in 0..3 {
+        setup.harness.push(small_frames(&[level])).unwrap();
+        assert_eq!(first_bytes(&setup.pulled()), [level]);
+        let same = gst::event::Caps::new(&SMALL.parse::<gst::Caps>().unwrap());
+        assert!(setup.harness.push_event(same));
+    }
+}
+
+#[test]
+fn a_downstream_that_asks_for_what_cannot_be_made_is_explained_once() {
+    let mut setup = Setup::new("").downstream(RGBA_4X2).upstream(SMALL);
+    setup.harness.push(small_frames(&[1])).unwrap();
+    setup.harness.set_sink_caps_str("video/x-raw,format=GRAY8");
+    for _ in 0..3 {
+        let pushed = setup.harness.push(small_frames(&[2]));
+        assert_eq!(pushed, Err(gst::FlowError::NotNegotiated));
+    }
+    let errors = setup.errors();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].contains("GRAY8"), "{errors:?}");
+}
+
+#[test]
 fn downstream_may_ask_for_something_else_in_mid_batch() {
     init();
     let setup = Setup::new("");

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 const PIPELINES: usize = 64;
-const BATCH: usize = 25;
+const BATCH: usize = 5;
 
 /// Enough work for two bands, so that the pool is in use, but little to write.
-const CAPS: &str = "video/x-float,format=BGRP_F32LE,width=220,height=200,framerate=25/1";
-const FRAME_BYTES: usize = 220 * 200 * 3 * 4;
+const CAPS: &str = "video/x-float,format=BGRP_F32LE,width=512,height=200,framerate=25/1";
+const FRAME_BYTES: usize = 512 * 200 * 3 * 4;
 
 struct Running {
     pipeline: gst::Pipeline,

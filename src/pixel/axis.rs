@@ -11,6 +11,39 @@ pub struct Tap {
     pub weight: f32,
 }
 
+/// The horizontal taps of a plan.
+#[derive(Debug)]
+pub struct Columns {
+    pub taps: Vec<Tap>,
+    pub scaling: Scaling,
+}
+
+/// Ratios of source to target for which backends may have a shorter way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scaling {
+    /// Every tap takes the sample at its own position.
+    None,
+    /// Every tap takes the middle of a pair.
+    Half,
+    Any,
+}
+
+impl Columns {
+    pub fn new(source: usize, target: usize) -> Self {
+        let scaling = if source == target {
+            Scaling::None
+        } else if source == 2 * target {
+            Scaling::Half
+        } else {
+            Scaling::Any
+        };
+        Self {
+            taps: taps(source, target),
+            scaling,
+        }
+    }
+}
+
 /// Taps for scaling `source` samples to `target` samples, half-pixel centres, no antialiasing:
 /// `x = clamp((X + 0.5) * source / target - 0.5, 0, source - 1)`.
 ///

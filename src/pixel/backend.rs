@@ -1,22 +1,84 @@
 //! The row kernels that a backend supplies, and the choice of a backend.
 
-use super::axis::Tap;
+use super::axis::Columns;
 use super::color::{Component, Levels};
 use super::format::PixelFormat;
 use super::scalar;
+use super::wide;
+#[cfg(target_arch = "x86_64")]
+use super::x86_64;
+use std::sync::LazyLock;
+
+/// Environment variable that names the backend to use.
+const VARIABLE: &str = "LIPSYNCFRAMES_BACKEND";
+
+/// The bytes of one source row.
+#[derive(Debug, Clone, Copy)]
+pub enum SourceRow<'a> {
+    Interleaved {
+        pixels: &'a [u8],
+        /// Which samples of a pixel are red, green and blue
+        order: [usize; 3],
+    },
+    /// The rows of the red, green and blue plane
+    Planar([&'a [u8]; 3]),
+}
 
 /// The inner loops of a conversion. [`scalar`] defines what each computes.
 pub struct Kernels {
-    /// The backend's name, as `stats` shows it
+    /// The backend's name, as `stats` shows it and [`VARIABLE`] takes it
     pub name: &'static str,
-    pub scale_row: fn(channel: &[u8], step: usize, taps: &[Tap], levels: Levels, out: &mut [f32]),
+    /// `scratch` has room for the samples of a whole source row.
+    pub scale_row:
+        fn(row: SourceRow, columns: &Columns, levels: Levels, scratch: &mut [f32], out: &mut [f32]),
     pub blend_rows: fn(top: &[f32], bottom: &[f32], weight: f32, out: &mut [f32]),
     pub halve_rows: fn(top: &[f32], bottom: &[f32], width: usize, out: &mut [f32]),
-    pub component_row: fn(rgb: &[f32], component: &Component, out: &mut [u8], step: usize),
+    pub component_row: fn(rgb: &[f32], component: &Component, out: &mut [u8]),
+    pub component_pair_row: fn(rgb: &[f32], components: [&Component; 2], out: &mut [u8]),
     pub pack_row: fn(rgb: &[f32], format: PixelFormat, out: &mut [u8]),
 }
 
-/// The kernels to use on this machine.
+/// The vector instructions that every processor of the architecture has: SSE2 or NEON.
+static BASELINE: Kernels = Kernels {
+    name: "baseline",
+    scale_row: wide::scale_row,
+    blend_rows: wide::blend_rows,
+    halve_rows: wide::halve_rows,
+    component_row: wide::component_row,
+    component_pair_row: wide::component_pair_row,
+    pack_row: wide::pack_row,
+};
+
+/// The backends that this machine can run, the fastest first.
+pub fn available() -> impl Iterator<Item = &'static Kernels> {
+    #[cfg(target_arch = "x86_64")]
+    let special = x86_64::available();
+    #[cfg(not(target_arch = "x86_64"))]
+    let special = [];
+    special.into_iter().chain([&BASELINE, &scalar::KERNELS])
+}
+
+/// The kernels to use: what the environment variable names, else the fastest.
 pub fn kernels() -> &'static Kernels {
-    &scalar::KERNELS
+    static CHOSEN: LazyLock<&Kernels> = LazyLock::new(choose);
+    *CHOSEN
+}
+
+fn choose() -> &'static Kernels {
+    let fastest = available().next().unwrap_or(&scalar::KERNELS);
+    let Some(name) = std::env::var_os(VARIABLE) else {
+        return fastest;
+    };
+    available()
+        .find(|kernels| name == kernels.name)
+        .unwrap_or_else(|| {
+            let names: Vec<&str> = available().map(|kernels| kernels.name).collect();
+            eprintln!(
+                "lipsyncframes: {VARIABLE}={} is not among what this machine can run, {}: using {}",
+                name.display(),
+                names.join(", "),
+                fastest.name
+            );
+            fastest
+        })
 }

@@ -1,7 +1,7 @@
 //! Converting a band: some consecutive rows of the output, independent of all others.
 
-use super::axis::Tap;
-use super::backend::Kernels;
+use super::axis::{Columns, Tap};
+use super::backend::{Kernels, SourceRow};
 use super::color::{Levels, YCbCr};
 use super::format::{ChannelOrder, FloatFormat, Layout, PixelFormat, Planes};
 
@@ -12,52 +12,64 @@ pub struct Recipe {
     pub ycbcr: YCbCr,
     pub format: PixelFormat,
     pub source: SourceGeometry,
-    pub columns: Vec<Tap>,
+    pub columns: Columns,
     pub rows: Vec<Tap>,
 }
 
-/// Where the samples of a float frame are, counted in samples.
+/// Where the samples of a float frame are.
 pub struct SourceGeometry {
-    /// First sample of the red, green and blue channel
-    channels: [usize; 3],
-    /// From a pixel to the next in its row
-    step: usize,
-    /// From a row to the next
-    stride: usize,
-    /// From the first sample of a channel's row to behind its last
-    row: usize,
-    /// Samples of a whole frame
-    frame: usize,
+    layout: Layout,
+    /// Position of the red, green and blue sample in a pixel, or of their planes in a frame
+    order: [usize; 3],
+    width: usize,
+    height: usize,
 }
 
 impl SourceGeometry {
     pub fn new(format: FloatFormat, width: usize, height: usize) -> Self {
-        let positions = match format.order {
-            ChannelOrder::Rgb => [0, 1, 2],
-            ChannelOrder::Bgr => [2, 1, 0],
-        };
-        let (channel, step, stride) = match format.layout {
-            Layout::Interleaved => (1, 3, width * 3),
-            Layout::Planar => (width * height, 1, width),
-        };
         Self {
-            channels: positions.map(|position| position * channel),
-            step,
-            stride,
-            row: (width - 1) * step + 1,
-            frame: width * height * 3,
+            layout: format.layout,
+            order: match format.order {
+                ChannelOrder::Rgb => [0, 1, 2],
+                ChannelOrder::Bgr => [2, 1, 0],
+            },
+            width,
+            height,
         }
+    }
+
+    /// Samples of a whole row.
+    fn row_samples(&self) -> usize {
+        self.width * 3
     }
 
     /// Bytes of a whole frame.
     pub fn frame_bytes(&self) -> usize {
-        self.frame * size_of::<f32>()
+        self.bytes_of_rows(self.height)
     }
 
-    /// The bytes from the first to the last sample of one channel of `row`.
-    fn channel_row<'a>(&self, frame: &'a [u8], channel: usize, row: usize) -> &'a [u8] {
-        let start = self.channels[channel] + row * self.stride;
-        &frame[start * size_of::<f32>()..(start + self.row) * size_of::<f32>()]
+    /// Bytes of `rows` rows, or of all where there are not as many.
+    pub fn bytes_of_rows(&self, rows: usize) -> usize {
+        self.row_samples() * rows.min(self.height) * size_of::<f32>()
+    }
+
+    fn row<'a>(&self, frame: &'a [u8], row: usize) -> SourceRow<'a> {
+        match self.layout {
+            Layout::Interleaved => {
+                let bytes = self.row_samples() * size_of::<f32>();
+                SourceRow::Interleaved {
+                    pixels: &frame[row * bytes..(row + 1) * bytes],
+                    order: self.order,
+                }
+            }
+            Layout::Planar => {
+                let bytes = self.width * size_of::<f32>();
+                SourceRow::Planar(self.order.map(|plane| {
+                    let start = (plane * self.height + row) * bytes;
+                    &frame[start..start + bytes]
+                }))
+            }
+        }
     }
 }
 
@@ -73,17 +85,20 @@ pub struct Scratch {
     finished: [Vec<f32>; 2],
     /// Their 2x2 means
     means: Vec<f32>,
+    /// A source row that is converted before it is scaled
+    levels: Vec<f32>,
 }
 
 impl Scratch {
-    /// Row buffers for pictures of `width` pixels.
-    pub fn new(width: usize) -> Self {
+    pub fn new(recipe: &Recipe) -> Self {
+        let width = recipe.columns.taps.len();
         let row = || vec![0.0; width * 3];
         Self {
             ring: [row(), row()],
             held: [None; 2],
             finished: [row(), row()],
             means: vec![0.0; width.div_ceil(2) * 3],
+            levels: vec![0.0; recipe.source.row_samples()],
         }
     }
 
@@ -93,17 +108,13 @@ impl Scratch {
         if self.held[slot] == Some(row) {
             return;
         }
-        let width = recipe.columns.len();
-        for (channel, out) in self.ring[slot].chunks_exact_mut(width).enumerate() {
-            let samples = recipe.source.channel_row(frame, channel, row);
-            (recipe.kernels.scale_row)(
-                samples,
-                recipe.source.step,
-                &recipe.columns,
-                recipe.levels,
-                out,
-            );
-        }
+        (recipe.kernels.scale_row)(
+            recipe.source.row(frame, row),
+            &recipe.columns,
+            recipe.levels,
+            &mut self.levels,
+            &mut self.ring[slot],
+        );
         self.held[slot] = Some(row);
     }
 
@@ -145,7 +156,7 @@ fn convert_rgb(
     planes: &mut Planes,
     scratch: &mut Scratch,
 ) {
-    let bytes = recipe.format.row_bytes(0, recipe.columns.len());
+    let bytes = recipe.format.row_bytes(0, recipe.columns.taps.len());
     for (row, tap) in rows.iter().enumerate() {
         scratch.finish_row(recipe, frame, tap, 0);
         let out = planes[0].row(row, bytes);
@@ -160,14 +171,14 @@ fn convert_ycbcr(
     planes: &mut Planes,
     scratch: &mut Scratch,
 ) {
-    let width = recipe.columns.len();
+    let width = recipe.columns.taps.len();
     let kernels = recipe.kernels;
     let ycbcr = &recipe.ycbcr;
     for (pair, taps) in rows.chunks(2).enumerate() {
         for (index, tap) in taps.iter().enumerate() {
             scratch.finish_row(recipe, frame, tap, index);
             let out = planes[0].row(pair * 2 + index, width);
-            (kernels.component_row)(&scratch.finished[index], &ycbcr.y, out, 1);
+            (kernels.component_row)(&scratch.finished[index], &ycbcr.y, out);
         }
         let [top, bottom] = [0, taps.len() - 1].map(|index| &scratch.finished[index]);
         (kernels.halve_rows)(top, bottom, width, &mut scratch.means);
@@ -175,13 +186,12 @@ fn convert_ycbcr(
         match recipe.format {
             PixelFormat::Nv12 => {
                 let out = planes[1].row(pair, bytes);
-                (kernels.component_row)(&scratch.means, &ycbcr.cb, out, 2);
-                (kernels.component_row)(&scratch.means, &ycbcr.cr, &mut out[1..], 2);
+                (kernels.component_pair_row)(&scratch.means, [&ycbcr.cb, &ycbcr.cr], out);
             }
             _ => {
                 let [_, cb, cr] = planes;
-                (kernels.component_row)(&scratch.means, &ycbcr.cb, cb.row(pair, bytes), 1);
-                (kernels.component_row)(&scratch.means, &ycbcr.cr, cr.row(pair, bytes), 1);
+                (kernels.component_row)(&scratch.means, &ycbcr.cb, cb.row(pair, bytes));
+                (kernels.component_row)(&scratch.means, &ycbcr.cr, cr.row(pair, bytes));
             }
         }
     }

@@ -20,6 +20,8 @@ pub enum PlanError {
         width: u32,
         height: u32,
     },
+    /// This machine cannot run a backend of that name.
+    Backend(String),
 }
 
 impl std::fmt::Display for PlanError {
@@ -44,6 +46,14 @@ impl std::fmt::Display for PlanError {
                 "picture {w}x{h} at {x},{y} must lie in the target {width}x{height}, \
                  with its edges on even pixels or on the target's edge"
             ),
+            Self::Backend(name) => {
+                let known: Vec<&str> = super::backends().collect();
+                write!(
+                    f,
+                    "backend {name}: this machine can run {}",
+                    known.join(", ")
+                )
+            }
         }
     }
 }

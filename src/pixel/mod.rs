@@ -31,12 +31,16 @@ mod color;
 mod error;
 mod format;
 mod scalar;
+mod wide;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
 
 pub use color::{Matrix, Quantization, Range};
 pub use error::{ConvertError, PlanError};
 pub use format::{ChannelOrder, FloatFormat, Layout, PixelFormat, Plane, Planes};
 
 use crate::pool;
+use backend::Kernels;
 use band::{Recipe, Scratch, SourceGeometry};
 use color::YCbCr;
 use format::split_off_top;
@@ -44,11 +48,11 @@ use format::split_off_top;
 /// Largest width and height of a source or target frame.
 pub const MAX_SIZE: u32 = 16384;
 
-/// Least work for which a band of its own pays, in bytes of source read for it.
+/// Least work for which a band of its own pays, in bytes of floats that are read or made for it.
 ///
-/// Handing a band to the pool and waiting for it was measured as 6 to 20 us on a 2-core machine,
-/// in which one core reads about this much.
-const MIN_BAND_BYTES: usize = 256 * 1024;
+/// Waking a thread of the pool and waiting for it was measured as 6 to 20 us on a 2-core machine,
+/// in which one core gets through about this much.
+const MIN_BAND_BYTES: usize = 512 * 1024;
 
 /// What a network emits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +125,27 @@ impl Plan {
     /// When a size is not 1 to [`MAX_SIZE`], or the picture does not lie in the target or not on
     /// even pixels.
     pub fn new(source: Source, target: Target) -> Result<Self, PlanError> {
+        Self::with_kernels(source, target, backend::kernels())
+    }
+
+    /// Like [`new`](Self::new), with the backend `name`, one of [`backends`]. For tests and
+    /// benchmarks: every backend gives the same bytes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new), and when this machine cannot run the backend.
+    pub fn with_backend(source: Source, target: Target, name: &str) -> Result<Self, PlanError> {
+        let kernels = backend::available()
+            .find(|kernels| kernels.name == name)
+            .ok_or_else(|| PlanError::Backend(name.to_owned()))?;
+        Self::with_kernels(source, target, kernels)
+    }
+
+    fn with_kernels(
+        source: Source,
+        target: Target,
+        kernels: &'static Kernels,
+    ) -> Result<Self, PlanError> {
         error::check_size("source", source.width, source.height)?;
         error::check_size("target", target.width, target.height)?;
         error::check_picture(&target)?;
@@ -129,12 +154,12 @@ impl Plan {
         Ok(Self {
             target,
             recipe: Recipe {
-                kernels: backend::kernels(),
+                kernels,
                 levels: source.range.into(),
                 ycbcr: YCbCr::new(target.matrix, target.quantization),
                 format: target.format,
                 source: SourceGeometry::new(source.format, source_width, source_height),
-                columns: axis::taps(source_width, picture.width as usize),
+                columns: axis::Columns::new(source_width, picture.width as usize),
                 rows: axis::taps(source_height, picture.height as usize),
             },
             scratch: Vec::new(),
@@ -149,12 +174,19 @@ impl Plan {
     /// Number of bands that [`convert`](Self::convert) splits a frame into when it may use
     /// `threads` threads: fewer where the bands would be too small to be worth the hand-over.
     pub fn bands(&self, threads: usize) -> usize {
-        // Each output row needs two source rows, unless the source has not as many.
-        let rows = self.recipe.rows.len();
-        let source_rows = self.recipe.rows[rows - 1].second + 1;
-        let row_bytes = self.source_bytes() / source_rows;
-        let work = row_bytes * source_rows.min(2 * rows);
-        threads.min(work / MIN_BAND_BYTES).max(1)
+        let pixel_bytes = 3 * size_of::<f32>();
+        let Rectangle { width, height, .. } = self.target.picture;
+        let (rows, columns) = (height as usize, width as usize);
+        // An output row needs two source rows, unless it shares them with its neighbours.
+        let work = self.recipe.source.bytes_of_rows(2 * rows) + rows * columns * pixel_bytes;
+        threads
+            .min(work / MIN_BAND_BYTES)
+            .clamp(1, self.row_pairs())
+    }
+
+    /// Bands begin on even rows, so that none shares a chroma row with another.
+    fn row_pairs(&self) -> usize {
+        self.recipe.rows.len().div_ceil(2)
     }
 
     /// Converts one frame, on up to `threads` threads: the caller's and some of the shared pool.
@@ -192,17 +224,15 @@ impl Plan {
         error::check_source(source, self.source_bytes())?;
         error::check_planes(&target, &self.target)?;
 
-        // Bands begin on even rows, so that none shares a chroma row with another.
-        let pairs = self.recipe.rows.len().div_ceil(2);
+        let pairs = self.row_pairs();
         let bands = bands.clamp(1, pairs);
         let pool = if bands > 1 {
             Some(pool::shared().map_err(ConvertError::Pool)?)
         } else {
             None
         };
-        let width = self.recipe.columns.len();
         while self.scratch.len() < bands {
-            self.scratch.push(Scratch::new(width));
+            self.scratch.push(Scratch::new(&self.recipe));
         }
 
         self.paint_borders(&mut target);
@@ -289,9 +319,15 @@ impl Plan {
     }
 }
 
-/// Name of the backend that does the work on this machine, for example `scalar`.
+/// Name of the backend that does the work: the fastest that this machine can run, or the one that
+/// the environment variable `LIPSYNCFRAMES_BACKEND` names.
 pub fn backend() -> &'static str {
     backend::kernels().name
+}
+
+/// Names of the backends that this machine can run, the fastest first.
+pub fn backends() -> impl Iterator<Item = &'static str> {
+    backend::available().map(|kernels| kernels.name)
 }
 
 /// Repeats `pixel` over `row`.

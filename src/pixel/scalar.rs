@@ -4,8 +4,8 @@
 //! Rows between the kernels are *RGB rows*: the red levels of a row, then the green, then the blue,
 //! each 0 to 255 and not rounded.
 
-use super::axis::Tap;
-use super::backend::Kernels;
+use super::axis::Columns;
+use super::backend::{Kernels, SourceRow};
 use super::color::{Component, Levels};
 use super::format::PixelFormat;
 
@@ -15,16 +15,19 @@ pub static KERNELS: Kernels = Kernels {
     blend_rows,
     halve_rows,
     component_row,
+    component_pair_row,
     pack_row,
 };
 
 /// `p + (q - p) * weight`
-fn lerp(p: f32, q: f32, weight: f32) -> f32 {
+#[inline(always)]
+pub(super) fn lerp(p: f32, q: f32, weight: f32) -> f32 {
     p + (q - p) * weight
 }
 
 /// Float to level, 0 to 255. Written with comparisons that are false for NaN, which so becomes 0.
-fn level(sample: f32, levels: Levels) -> f32 {
+#[inline(always)]
+pub(super) fn level(sample: f32, levels: Levels) -> f32 {
     let value = sample * levels.scale + levels.offset;
     let value = if value > 0.0 { value } else { 0.0 };
     if value < 255.0 { value } else { 255.0 }
@@ -40,13 +43,24 @@ fn round(value: f32) -> u8 {
     ((value + NO_FRACTION) - NO_FRACTION) as u8
 }
 
-/// One channel of a source row, converted and scaled horizontally. The channel's samples are every
-/// `step`th of `channel`.
-fn scale_row(channel: &[u8], step: usize, taps: &[Tap], levels: Levels, out: &mut [f32]) {
-    let (samples, _) = channel.as_chunks::<4>();
-    let sample = |index: usize| level(f32::from_le_bytes(samples[index * step]), levels);
-    for (out, tap) in out.iter_mut().zip(taps) {
-        *out = lerp(sample(tap.first), sample(tap.second), tap.weight);
+/// A source row, converted and scaled horizontally to an RGB row.
+fn scale_row(
+    row: SourceRow,
+    columns: &Columns,
+    levels: Levels,
+    _scratch: &mut [f32],
+    out: &mut [f32],
+) {
+    for (channel, out) in out.chunks_exact_mut(columns.taps.len()).enumerate() {
+        let (samples, step) = match row {
+            SourceRow::Interleaved { pixels, order } => (&pixels[4 * order[channel]..], 3),
+            SourceRow::Planar(planes) => (planes[channel], 1),
+        };
+        let (samples, _) = samples.as_chunks::<4>();
+        let sample = |index: usize| level(f32::from_le_bytes(samples[index * step]), levels);
+        for (out, tap) in out.iter_mut().zip(&columns.taps) {
+            *out = lerp(sample(tap.first), sample(tap.second), tap.weight);
+        }
     }
 }
 
@@ -69,8 +83,18 @@ fn halve_rows(top: &[f32], bottom: &[f32], width: usize, out: &mut [f32]) {
     }
 }
 
-/// One YCbCr component of an RGB row, written to every `step`th byte of `out`.
-fn component_row(rgb: &[f32], component: &Component, out: &mut [u8], step: usize) {
+/// One YCbCr component of an RGB row.
+fn component_row(rgb: &[f32], component: &Component, out: &mut [u8]) {
+    component_every(rgb, component, out, 1);
+}
+
+/// Two YCbCr components of an RGB row, in turn.
+fn component_pair_row(rgb: &[f32], [first, second]: [&Component; 2], out: &mut [u8]) {
+    component_every(rgb, first, out, 2);
+    component_every(rgb, second, &mut out[1..], 2);
+}
+
+fn component_every(rgb: &[f32], component: &Component, out: &mut [u8], step: usize) {
     let width = rgb.len() / 3;
     let (red, rest) = rgb.split_at(width);
     let (green, blue) = rest.split_at(width);

@@ -115,7 +115,7 @@ fn the_number_of_threads_takes_effect_while_playing() {
         setup.element.set_property("n-threads", n_threads);
         setup.harness.push(frame.clone()).unwrap();
         // 640x360 is not enough work for 16 bands.
-        assert_eq!(threads(&setup), n_threads.min(10));
+        assert_eq!(threads(&setup), n_threads.min(7));
     }
 }
 

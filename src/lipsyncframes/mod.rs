@@ -17,6 +17,22 @@
 //! full-range BT.601, which is what JPEG wants, unless downstream asks for BT.709 or limited range.
 //! The picture is stretched to the output size and keeps its display aspect through the
 //! pixel-aspect-ratio, or, with `add-borders=true`, through black borders.
+//!
+//! # Properties
+//!
+//! All can be changed while playing.
+//!
+//! | property | values | default | |
+//! |---|---|---|---|
+//! | `range` | `unit` (0 to 1), `signed-unit` (-1 to 1), `byte` (0 to 255) | `unit` | what the network's floats mean; values outside are clamped, NaN is black |
+//! | `add-borders` | boolean | `false` | keep the display aspect with black borders instead of stretching |
+//! | `n-threads` | 0 to 16 | 0 | most threads to convert a frame on, the streaming thread among them; 0 is one per core, at most 16. Small frames are not split |
+//! | `stats` | structure, read-only | | counters since the element started, see below |
+//!
+//! The fields of `stats` are of type `guint64` unless noted otherwise: `frames`, `batches` (input
+//! buffers), `bytes-in`, `bytes-out`, `convert-time-total`, `convert-time-p50` and
+//! `convert-time-p99` (in nanoseconds, the percentiles of the last 1024 frames), `threads` (`guint`,
+//! on which a frame is converted now), `backend` (string, the instructions in use).
 
 mod batch;
 mod caps;

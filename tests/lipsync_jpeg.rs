@@ -1,352 +1,787 @@
-//! The example program, run as a user would, on a clip made here.
+//! The program `examples/lipsync_jpeg`, run as a user would run it.
 
-mod clip;
-
-use clip::{FRAMES, clip};
-use std::io::Write;
+use gst::prelude::*;
+use image::{ImageFormat, RgbImage};
+use std::fs;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
-/// The program, which cargo builds along with the tests.
-fn lipsync_jpeg(arguments: &[&str]) -> Command {
-    let deps = std::env::current_exe().unwrap();
-    let profile = deps.parent().unwrap().parent().unwrap();
-    let mut command = Command::new(profile.join("examples/lipsync_jpeg"));
-    command.args(arguments).stdin(Stdio::null());
+/// Longer than anything here takes on a busy machine. Only a failure waits so long.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Frames in the clip that the tests make
+const CLIP_FRAMES: usize = 30;
+
+// --- What a user sees of a run that goes well ---
+
+#[test]
+fn a_video_becomes_jpegs_and_a_contact_sheet() {
+    let folder = Folder::new("video");
+    let run = run(program()
+        .arg("--video")
+        .arg(clip())
+        .arg("--output")
+        .arg(folder.path("out/frames"))
+        .arg("--contact-sheet")
+        .arg(folder.path("sheet.png")));
+    assert!(run.status.success(), "{run:?}");
+    assert_eq!(run.stdout, b"");
+
+    let names = folder.list("out/frames");
+    let expected: Vec<String> = (1..=CLIP_FRAMES)
+        .map(|number| format!("frame-{number:05}.jpg"))
+        .collect();
+    assert_eq!(names, expected);
+    for name in names {
+        assert_is_plain_jpeg(&folder.read(&format!("out/frames/{name}")), 320, 320);
+    }
+    // The second and the last of seven colour bars
+    let frame = decode(
+        &folder.read("out/frames/frame-00001.jpg"),
+        ImageFormat::Jpeg,
+    );
+    let [yellow, blue] = [68, 297].map(|x| frame.get_pixel(x, 60).0.map(|level| level > 128));
+    assert_eq!((yellow, blue), ([true, true, false], [false, false, true]));
+
+    let sheet = folder.read("sheet.png");
+    assert!(sheet.starts_with(b"\x89PNG\r\n\x1a\n"));
+    let sheet = decode(&sheet, ImageFormat::Png);
+    assert_eq!(sheet.dimensions(), (6 * 328 + 8, 4 * 328 + 8));
+    let colours: std::collections::HashSet<_> = sheet.pixels().collect();
+    assert!(colours.len() > 100, "{} colours", colours.len());
+
+    let summary = stderr(&run);
+    for part in [
+        "30 frames in ",
+        " frames/s",
+        "convert p50 ",
+        ", p99 ",
+        "threads ",
+        "backend ",
+        " bytes per image",
+    ] {
+        assert!(summary.contains(part), "no {part:?} in {summary}");
+    }
+}
+
+#[test]
+fn colours_are_right_in_every_format_and_range_and_white_is_white() {
+    let folder = Folder::new("colours");
+    let colours = [[1.0, 1.0, 1.0], [0.0, 0.0, 0.0], [1.0, 0.5, 0.0]];
+    for format in ["BGR_F32LE", "RGB_F32LE", "BGRP_F32LE", "RGBP_F32LE"] {
+        for (range, scale, offset) in [
+            ("unit", 1.0, 0.0),
+            ("signed-unit", 2.0, -1.0),
+            ("byte", 255.0, 0.0),
+        ] {
+            let raw: Vec<u8> = colours
+                .iter()
+                .flat_map(|rgb| raw_frame(format, rgb.map(|level| level * scale + offset)))
+                .collect();
+            folder.write("raw", &raw);
+            let run = run(raw_program(&folder.path("raw"))
+                .args(["--format", format, "--range", range])
+                .arg("--output")
+                .arg(folder.path("out")));
+            assert!(run.status.success(), "{format} {range}: {run:?}");
+            for (number, rgb) in (1..).zip(colours) {
+                let jpeg = folder.read(&format!("out/frame-{number:05}.jpg"));
+                let expected = rgb.map(|level: f32| level * 255.0);
+                for pixel in decode(&jpeg, ImageFormat::Jpeg).pixels() {
+                    let is_close = pixel
+                        .0
+                        .iter()
+                        .zip(expected)
+                        // Limited-range white would be 235.
+                        .all(|(&got, expected)| (f32::from(got) - expected).abs() <= 3.0);
+                    assert!(is_close, "{format} {range}: {pixel:?} for {rgb:?}");
+                    if rgb == [1.0; 3] {
+                        assert!(pixel.0.iter().all(|&got| got >= 254), "{pixel:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn floats_of_a_video_are_those_of_its_pixels_in_every_format_and_range() {
+    let folder = Folder::new("floats");
+    let mut reference = None;
+    for format in ["BGR_F32LE", "RGB_F32LE", "BGRP_F32LE", "RGBP_F32LE"] {
+        for range in ["unit", "signed-unit", "byte"] {
+            let run = run(program()
+                .arg("--video")
+                .arg(clip())
+                .args(["--width", "50", "--height", "30", "--format", format])
+                .args(["--range", range, "--output"])
+                .arg(folder.path("out")));
+            assert!(run.status.success(), "{format} {range}: {run:?}");
+            let frame = decode(&folder.read("out/frame-00030.jpg"), ImageFormat::Jpeg);
+            let reference = reference.get_or_insert_with(|| frame.clone());
+            // The floats are rounded differently in each range, which can tip an 8-bit sample.
+            let most = frame
+                .iter()
+                .zip(reference.iter())
+                .map(|(a, b)| a.abs_diff(*b))
+                .max();
+            assert!(most.is_some_and(|most| most <= 8), "{format} {range}");
+        }
+    }
+}
+
+#[test]
+fn standard_input_is_as_good_as_a_file_whatever_the_batch() {
+    let folder = Folder::new("stdin");
+    let raw = grey_frames(10);
+    folder.write("raw", &raw);
+    let run_file = run(raw_program(&folder.path("raw"))
+        .arg("--output")
+        .arg(folder.path("file")));
+    assert!(run_file.status.success(), "{run_file:?}");
+    assert_eq!(folder.list("file").len(), 10);
+    for batch in ["1", "7", "10", "32"] {
+        let output = format!("stdin-{batch}");
+        let run = run_with_input(
+            raw_program(Path::new("-"))
+                .args(["--batch", batch, "--output"])
+                .arg(folder.path(&output)),
+            &raw,
+        );
+        assert!(run.status.success(), "{run:?}");
+        assert_eq!(folder.list(&output), folder.list("file"));
+        for name in folder.list("file") {
+            assert_eq!(
+                folder.read(&format!("{output}/{name}")),
+                folder.read(&format!("file/{name}")),
+                "{name}, batch {batch}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_multipart_stream_has_a_part_for_each_frame() {
+    let run = run(program()
+        .arg("--video")
+        .arg(clip())
+        .args(["--output", "-", "--size", "64x48", "--batch", "7"]));
+    assert!(run.status.success(), "{run:?}");
+    let mut rest = run.stdout.as_slice();
+    for _ in 0..CLIP_FRAMES {
+        let (head, body) = split_at(rest, b"\r\n\r\n").expect("the head of a part");
+        let head = std::str::from_utf8(head).unwrap();
+        let length = head
+            .strip_prefix("--lipsyncframe\r\nContent-Type: image/jpeg\r\nContent-Length: ")
+            .and_then(|length| length.parse().ok())
+            .unwrap_or_else(|| panic!("unexpected head {head:?}"));
+        let (jpeg, after) = body.split_at(length);
+        assert_is_plain_jpeg(jpeg, 64, 48);
+        rest = after.strip_prefix(b"\r\n").expect("the end of a part");
+    }
+    assert_eq!(rest, b"--lipsyncframe--\r\n");
+}
+
+#[test]
+fn other_encoders_name_their_files() {
+    let folder = Folder::new("encoders");
+    for (encoder, files) in [
+        ("pngenc", vec!["frame-00001.png", "frame-00002.png"]),
+        ("theoraenc", vec!["stream.theora"]),
+    ] {
+        folder.write("raw", &grey_frames(2));
+        let run = run(raw_program(&folder.path("raw"))
+            .args(["--encoder", encoder, "--output"])
+            .arg(folder.path(encoder)));
+        assert!(run.status.success(), "{run:?}");
+        assert_eq!(folder.list(encoder), files);
+    }
+    let png = decode(&folder.read("pngenc/frame-00002.png"), ImageFormat::Png);
+    assert_eq!(png.dimensions(), (32, 32));
+}
+
+#[test]
+fn a_contact_sheet_spans_clips_of_any_length() {
+    let folder = Folder::new("sheet");
+    for (n_frames, columns, rows) in [(1, 1, 1), (5, 5, 1), (24, 6, 4), (97, 6, 4), (250, 6, 4)] {
+        folder.write("raw", &grey_frames(n_frames));
+        let run = run(raw_program(&folder.path("raw"))
+            .arg("--contact-sheet")
+            .arg(folder.path("sheet.png")));
+        assert!(run.status.success(), "{run:?}");
+        let sheet = decode(&folder.read("sheet.png"), ImageFormat::Png);
+        assert_eq!(sheet.dimensions(), (columns * 40 + 8, rows * 40 + 8));
+
+        let tiles = columns * rows;
+        // Frame n is a grey of n.
+        let shown: Vec<f64> = (0..tiles)
+            .map(|tile| {
+                let (x, y) = (tile % columns * 40 + 24, tile / columns * 40 + 24);
+                f64::from(sheet.get_pixel(x, y).0[1])
+            })
+            .collect();
+        let last = f64::from(n_frames - 1);
+        for (shown, tile) in shown.iter().zip(0..) {
+            let even = last * f64::from(tile) / f64::from(tiles - 1).max(1.0);
+            let off = (shown - even).abs();
+            assert!(off <= 2.0 + last * 0.02, "{tile} of {n_frames}: {shown}");
+        }
+    }
+}
+
+#[test]
+fn add_borders_keeps_the_aspect() {
+    let folder = Folder::new("borders");
+    // White, 8x8, to 64x32: 16 black columns on each side.
+    folder.write("raw", &raw_frame("BGR_F32LE", [1.0; 3]));
+    let run = run(program()
+        .arg("--raw")
+        .arg(folder.path("raw"))
+        .args(["--width", "8", "--height", "8", "--size", "64x32"])
+        .args(["--add-borders", "--encoder", "pngenc", "--output"])
+        .arg(folder.path("out")));
+    assert!(run.status.success(), "{run:?}");
+    let frame = decode(&folder.read("out/frame-00001.png"), ImageFormat::Png);
+    assert_eq!(frame.dimensions(), (64, 32));
+    for (x, _, pixel) in frame.enumerate_pixels() {
+        let expected = if (16..48).contains(&x) { 255 } else { 0 };
+        assert_eq!(pixel.0, [expected; 3], "column {x}");
+    }
+}
+
+#[test]
+fn help_shows_every_option_and_examples() {
+    let run = run(program().arg("--help"));
+    assert!(run.status.success());
+    let help = String::from_utf8(run.stdout).unwrap();
+    for part in [
+        "--video",
+        "--raw",
+        "--format",
+        "--width",
+        "--height",
+        "--range",
+        "--framerate",
+        "--batch",
+        "--size",
+        "--add-borders",
+        "--threads",
+        "--encoder",
+        "--output",
+        "--contact-sheet",
+        "Examples:",
+        "Exit status:",
+    ] {
+        assert!(help.contains(part), "no {part} in {help}");
+    }
+}
+
+// --- Bad input ---
+
+#[test]
+fn a_partial_frame_is_an_error_after_all_whole_frames() {
+    let folder = Folder::new("partial");
+    let mut raw = grey_frames(3);
+    raw.extend([0; 100]);
+    folder.write("raw", &raw);
+    let from_file = run(raw_program(&folder.path("raw"))
+        .arg("--output")
+        .arg(folder.path("file")));
+    let from_stdin = run_with_input(
+        raw_program(Path::new("-"))
+            .arg("--output")
+            .arg(folder.path("stdin")),
+        &raw,
+    );
+    for (run, output) in [(from_file, "file"), (from_stdin, "stdin")] {
+        let message = "100 bytes are left over after 3 frames, and a frame of BGR_F32LE 8x8 has \
+                       768 bytes";
+        assert_fails(&run, &["ends in the middle of a frame", message]);
+        assert_eq!(folder.list(output).len(), 3);
+    }
+}
+
+#[test]
+fn input_that_is_none_is_an_error_that_names_it() {
+    let folder = Folder::new("input");
+    folder.write("empty", b"");
+    folder.write("text.mp4", &b"This is not a video.\n".repeat(100));
+    let wave = folder.path("sound.wav");
+    launch(&format!(
+        "audiotestsrc num-buffers=5 ! wavenc ! filesink location={}",
+        wave.display()
+    ));
+    for (option, name, message) in [
+        ("--video", "missing.mp4", "No such file"),
+        ("--video", "", "is a directory"),
+        ("--video", "empty", "cannot be read as a video"),
+        ("--video", "text.mp4", "cannot be read as a video"),
+        ("--video", "sound.wav", "there is no video in it"),
+        ("--raw", "missing", "No such file"),
+        (
+            "--raw",
+            "empty",
+            "a frame of BGR_F32LE 640x360 has 2764800 bytes",
+        ),
+    ] {
+        let path = folder.path(name);
+        let run = run(program()
+            .arg(option)
+            .arg(&path)
+            .arg("--output")
+            .arg(folder.path("out")));
+        assert_fails(&run, &[message, path.to_str().unwrap()]);
+        assert!(!folder.path("out/frame-00001.jpg").exists());
+    }
+}
+
+#[test]
+fn output_that_cannot_be_written_is_an_error_that_names_it() {
+    let folder = Folder::new("output");
+    folder.write("raw", &grey_frames(3));
+    folder.write("file", b"");
+    fs::create_dir_all(folder.path("taken/frame-00002.jpg")).unwrap();
+    for (option, name, problem) in [
+        ("--output", "file/frames", "file/frames"),
+        ("--output", "taken", "frame-00002.jpg"),
+        ("--contact-sheet", "missing/sheet.png", "missing/sheet.png"),
+    ] {
+        let run = run(raw_program(&folder.path("raw"))
+            .arg(option)
+            .arg(folder.path(name)));
+        assert_fails(&run, &[problem]);
+    }
+}
+
+#[test]
+fn a_missing_encoder_is_named_with_its_package() {
+    let folder = Folder::new("missing");
+    folder.write("raw", &grey_frames(1));
+    // A GStreamer of which nothing is installed but its core.
+    gst::init().unwrap();
+    let core = gst::Registry::get()
+        .find_plugin("coreelements")
+        .and_then(|plugin| plugin.filename())
+        .expect("the core elements are a plugin");
+    fs::create_dir_all(folder.path("plugins")).unwrap();
+    fs::copy(
+        &core,
+        folder.path("plugins").join(core.file_name().unwrap()),
+    )
+    .unwrap();
+    for (encoder, messages) in [
+        (
+            "jpegenc quality=75",
+            ["jpegenc", "gstreamer1.0-plugins-good"],
+        ),
+        ("pngenc", ["pngenc", "gstreamer1.0-plugins-good"]),
+        (
+            "queue ! x264enc tune=zerolatency",
+            ["x264enc", "gstreamer1.0-plugins-ugly"],
+        ),
+        ("webpenc", ["webpenc", "gstreamer1.0-plugins-bad"]),
+        ("nvjpegenc", ["nvjpegenc", "NVIDIA"]),
+        ("avenc_mjpeg", ["avenc_mjpeg", "gstreamer1.0-libav"]),
+        ("fancyenc", ["fancyenc", "apt-file search"]),
+    ] {
+        let run = run(raw_program(&folder.path("raw"))
+            .args(["--encoder", encoder, "--output"])
+            .arg(folder.path("out"))
+            .env("GST_PLUGIN_SYSTEM_PATH_1_0", folder.path("plugins"))
+            .env("GST_REGISTRY_1_0", folder.path("registry"))
+            .env_remove("GST_PLUGIN_PATH")
+            .env_remove("GST_PLUGIN_PATH_1_0"));
+        assert_fails(&run, &messages);
+    }
+}
+
+#[test]
+fn an_encoder_that_does_not_fit_is_an_error() {
+    let folder = Folder::new("encoder");
+    folder.write("raw", &grey_frames(2));
+    let to_folder = folder.path("out");
+    let to_folder = to_folder.to_str().unwrap();
+    for (encoder, output, message) in [
+        ("", to_folder, "empty"),
+        ("jpegenc nonsense=1", to_folder, "nonsense"),
+        ("jpegenc !", to_folder, "jpegenc !"),
+        ("jpegenc ! fakesink", to_folder, "one input and one output"),
+        ("wavenc", to_folder, "expected one that takes video/x-raw"),
+        ("theoraenc", "-", "the encoder makes video/x-theora"),
+    ] {
+        let run =
+            run(raw_program(&folder.path("raw")).args(["--encoder", encoder, "--output", output]));
+        assert_fails(&run, &[message]);
+        assert_eq!(run.stdout, b"");
+    }
+    let run = run(raw_program(&folder.path("raw"))
+        .args(["--encoder", "theoraenc", "--contact-sheet"])
+        .arg(folder.path("sheet.png")));
+    assert_fails(&run, &["needs JPEG or PNG", "video/x-theora"]);
+    assert!(!folder.path("sheet.png").exists());
+}
+
+#[test]
+fn a_wrong_command_line_is_explained() {
+    for (arguments, message) in [
+        ("--output out", "--video <FILE>|--raw"),
+        ("--video a --raw b --output out", "cannot be used with"),
+        ("--video a", "--output <DIR|->"),
+        (
+            "--video a --output out --framerate 25",
+            "cannot be used with",
+        ),
+        (
+            "--raw a --output out --framerate 0",
+            "expected a rate above 0",
+        ),
+        (
+            "--raw a --output out --framerate 25/0",
+            "expected a rate above 0",
+        ),
+        (
+            "--raw a --output out --size 0x0",
+            "expected WIDTHxHEIGHT, each 1 to 16384",
+        ),
+        ("--raw a --output out --size 320", "expected WIDTHxHEIGHT"),
+        (
+            "--raw a --output out --size 320x16385",
+            "expected WIDTHxHEIGHT",
+        ),
+        ("--raw a --output out --width 0", "1..=16384"),
+        ("--raw a --output out --height 16385", "1..=16384"),
+        ("--raw a --output out --batch 0", "1..=1000"),
+        ("--raw a --output out --threads 17", "..=16"),
+        ("--raw a --output out --format GRAY_F32LE", "BGRP_F32LE"),
+        ("--raw a --output out --range percent", "signed-unit"),
+        ("--raw a --contact-sheet sheet.jpg", "ends in .png"),
+    ] {
+        let run = run(program().args(arguments.split_whitespace()));
+        assert_eq!(run.status.code(), Some(2), "{arguments}: {run:?}");
+        assert!(stderr(&run).contains(message), "{arguments}: {run:?}");
+    }
+}
+
+// --- Ends that come early ---
+
+#[test]
+fn ctrl_c_leaves_everything_whole() {
+    let folder = Folder::new("interrupt");
+    let mut child = raw_program(Path::new("-"))
+        .args(["--batch", "2", "--output"])
+        .arg(folder.path("out"))
+        .arg("--contact-sheet")
+        .arg(folder.path("sheet.png"))
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The pipe stays open: only Ctrl-C can end this, in the middle of a frame.
+    let mut stdin = child.stdin.take().unwrap();
+    let mut raw = grey_frames(4);
+    raw.extend([0; 100]);
+    stdin.write_all(&raw).unwrap();
+    stdin.flush().unwrap();
+    wait_until(|| folder.path("out/frame-00004.jpg").exists());
+    interrupt(&child);
+
+    assert_eq!(wait(&mut child).code(), Some(130));
+    assert_eq!(folder.list("out").len(), 4);
+    for name in folder.list("out") {
+        assert_is_plain_jpeg(&folder.read(&format!("out/{name}")), 32, 32);
+    }
+    let sheet = decode(&folder.read("sheet.png"), ImageFormat::Png);
+    assert_eq!(sheet.dimensions(), (4 * 40 + 8, 40 + 8));
+    let mut summary = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut summary)
+        .unwrap();
+    assert!(summary.starts_with("4 frames in "), "{summary}");
+    assert!(!summary.contains("lipsync_jpeg:"), "{summary}");
+    drop(stdin);
+}
+
+#[test]
+fn another_ctrl_c_ends_a_program_that_cannot_end_cleanly() {
+    let folder = Folder::new("interrupt-twice");
+    folder.write("raw", &grey_frames(250).repeat(8));
+    let mut child = raw_program(&folder.path("raw"))
+        .args(["--output", "-"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // It is running, and soon the pipe is full.
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut [0]).unwrap();
+    let mut status = None;
+    wait_until(|| {
+        interrupt(&child);
+        status = child.try_wait().unwrap();
+        status.is_some()
+    });
+    assert_eq!(status.and_then(|status| status.code()), Some(130));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let folder = Folder::new("reader");
+    folder.write("raw", &grey_frames(250).repeat(8));
+    let mut child = raw_program(&folder.path("raw"))
+        .args(["--output", "-", "--contact-sheet"])
+        .arg(folder.path("sheet.png"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut [0; 5000]).unwrap();
+    drop(stdout);
+    assert!(wait(&mut child).success());
+    let mut text = String::new();
+    let mut stderr = child.stderr.take().unwrap();
+    stderr.read_to_string(&mut text).unwrap();
+    assert!(!text.contains("lipsync_jpeg:"), "{text}");
+    assert!(!text.contains("2000 frames"), "{text}");
+    decode(&folder.read("sheet.png"), ImageFormat::Png);
+}
+
+// --- Helpers ---
+
+/// The program, which cargo has built along with the tests.
+fn program() -> Command {
+    let test = std::env::current_exe().unwrap();
+    let program = test
+        .ancestors()
+        .nth(2)
+        .expect("tests are in target/<profile>/deps")
+        .join("examples/lipsync_jpeg");
+    assert!(
+        program.exists(),
+        "no {}: run cargo test without --test, or cargo build --example lipsync_jpeg first",
+        program.display()
+    );
+    let mut command = Command::new(program);
+    command
+        .env("G_DEBUG", "fatal-criticals")
+        .stdin(Stdio::null());
     command
 }
 
-/// An empty folder for the test `name`.
-fn folder(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = std::fs::remove_dir_all(&path);
-    std::fs::create_dir_all(&path).unwrap();
-    path
+/// The program with float frames of 8x8 pixels from `raw`, and pictures of 32x32.
+fn raw_program(raw: &Path) -> Command {
+    let mut command = program();
+    command
+        .arg("--raw")
+        .arg(raw)
+        .args(["--width", "8", "--height", "8", "--size", "32x32"]);
+    command
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+fn run(command: &mut Command) -> Output {
+    command.output().unwrap()
 }
 
-/// Runs `command` to a successful end.
-fn succeed(mut command: Command) -> Output {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    output
-}
-
-/// Runs `command`, which must fail, and returns what it says.
-fn fail(mut command: Command) -> String {
-    let output = command.output().unwrap();
-    assert_eq!(output.status.code().map(|code| code > 0), Some(true));
-    text(&output.stderr)
-}
-
-/// Runs `command` on standard input of `bytes`.
-fn fed(mut command: Command, bytes: &[u8]) -> Output {
+fn run_with_input(command: &mut Command, input: &[u8]) -> Output {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(bytes).unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
     child.wait_with_output().unwrap()
 }
 
-fn jpegs(folder: &Path) -> Vec<Vec<u8>> {
-    (1..)
-        .map(|number| folder.join(format!("frame-{number:05}.jpg")))
-        .map_while(|path| std::fs::read(path).ok())
+fn stderr(run: &Output) -> String {
+    String::from_utf8_lossy(&run.stderr).into_owned()
+}
+
+/// Checks for an error that says all of `messages`.
+fn assert_fails(run: &Output, messages: &[&str]) {
+    assert_eq!(run.status.code(), Some(1), "{run:?}");
+    let text = stderr(run);
+    assert!(text.contains("lipsync_jpeg: "), "{text}");
+    for message in messages {
+        assert!(text.contains(message), "no {message:?} in {text}");
+    }
+}
+
+fn interrupt(child: &Child) {
+    let pid = child.id().to_string();
+    // It fails where the program has ended in the meantime.
+    Command::new("kill")
+        .args(["-INT", &pid])
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+}
+
+fn wait(child: &mut Child) -> ExitStatus {
+    let mut status = None;
+    wait_until(|| {
+        status = child.try_wait().unwrap();
+        status.is_some()
+    });
+    status.unwrap()
+}
+
+fn wait_until(mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "it takes too long");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A folder of a test's own, removed at its end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(test: &str) -> Self {
+        let name = format!("lipsync_jpeg-{test}-{}", std::process::id());
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    fn write(&self, name: &str, data: &[u8]) {
+        fs::write(self.path(name), data).unwrap();
+    }
+
+    fn list(&self, name: &str) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(self.path(name))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A small clip with moving colours and sound, made once.
+fn clip() -> &'static Path {
+    static CLIP: OnceLock<PathBuf> = OnceLock::new();
+    CLIP.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let path = folder.join("lipsync_jpeg-clip.avi");
+        // Other runs of these tests may be reading the clip: it is replaced as a whole.
+        let unfinished = folder.join(format!("lipsync_jpeg-clip-{}.avi", std::process::id()));
+        launch(&format!(
+            "videotestsrc num-buffers={CLIP_FRAMES} ! video/x-raw,width=96,height=64,framerate=25/1 \
+             ! jpegenc ! avimux name=mux ! filesink location={} \
+             audiotestsrc num-buffers=50 ! audioconvert ! audio/x-raw,format=S16LE ! mux.",
+            unfinished.display()
+        ));
+        fs::rename(unfinished, &path).unwrap();
+        path
+    })
+}
+
+fn launch(description: &str) {
+    gst::init().unwrap();
+    let pipeline = gst::parse::launch(description).unwrap();
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let message = pipeline.bus().unwrap().timed_pop_filtered(
+        gst::ClockTime::from_seconds(PATIENCE.as_secs()),
+        &[gst::MessageType::Eos, gst::MessageType::Error],
+    );
+    pipeline.set_state(gst::State::Null).unwrap();
+    let message = message.expect("a clip within the time");
+    assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
+}
+
+/// A float frame of 8x8 pixels, all of them `rgb`.
+fn raw_frame(format: &str, rgb: [f32; 3]) -> Vec<u8> {
+    let mut samples = rgb;
+    if format.starts_with('B') {
+        samples.reverse();
+    }
+    let samples = if format[3..].starts_with('P') {
+        samples.map(|sample| vec![sample; 64]).concat()
+    } else {
+        samples.repeat(64)
+    };
+    samples
+        .iter()
+        .flat_map(|sample| sample.to_le_bytes())
         .collect()
 }
 
-/// A segment of a JPEG by its marker's second byte, without marker and length.
-fn segment(jpeg: &[u8], marker: u8) -> &[u8] {
+/// Frames of 8x8 pixels, frame n a grey of n.
+fn grey_frames(n_frames: u32) -> Vec<u8> {
+    (0..n_frames)
+        .flat_map(|n| raw_frame("BGR_F32LE", [n as f32 / 255.0; 3]))
+        .collect()
+}
+
+fn decode(data: &[u8], format: ImageFormat) -> RgbImage {
+    image::load_from_memory_with_format(data, format)
+        .unwrap()
+        .into_rgb8()
+}
+
+fn split_at<'a>(data: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = data
+        .windows(separator.len())
+        .position(|window| window == separator)?;
+    Some((&data[..at], &data[at + separator.len()..]))
+}
+
+/// Checks for what every JPEG decoder takes, RTP among them: a whole JFIF file, YCbCr, 4:2:0.
+fn assert_is_plain_jpeg(jpeg: &[u8], width: u16, height: u16) {
+    const SOI: u8 = 0xd8;
+    const APP0: u8 = 0xe0;
+    const APP14: u8 = 0xee;
+    const SOF0: u8 = 0xc0;
+    const SOS: u8 = 0xda;
+    assert!(jpeg.starts_with(&[0xff, SOI, 0xff, APP0]), "no JFIF");
+    assert_eq!(&jpeg[6..11], b"JFIF\0");
+    assert!(jpeg.ends_with(&[0xff, 0xd9]), "cut off");
+
+    let mut frame_header = None;
     let mut rest = &jpeg[2..];
     loop {
-        let length = usize::from(u16::from_be_bytes([rest[2], rest[3]]));
-        if rest[1] == marker {
-            return &rest[4..2 + length];
+        let [0xff, marker, high, low, ..] = *rest else {
+            panic!("no marker where one should be");
+        };
+        assert_ne!(marker, APP14, "an Adobe JPEG");
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        match marker {
+            SOF0 => frame_header = Some(&rest[4..2 + length]),
+            SOS => break,
+            _ => {}
         }
         rest = &rest[2 + length..];
     }
-}
-
-/// JFIF, three components, luma at twice the resolution of chroma both ways.
-fn assert_normal_jpeg(jpeg: &[u8], width: u16, height: u16) {
-    assert_eq!(jpeg[..2], [0xff, 0xd8]);
-    assert_eq!(jpeg[jpeg.len() - 2..], [0xff, 0xd9]);
-    assert_eq!(segment(jpeg, 0xe0)[..5], *b"JFIF\0");
-    let frame = segment(jpeg, 0xc0);
-    assert_eq!(frame[1..3], height.to_be_bytes());
-    assert_eq!(frame[3..5], width.to_be_bytes());
-    assert_eq!(frame[5], 3);
-    assert_eq!([frame[7], frame[10], frame[13]], [0x22, 0x11, 0x11]);
-}
-
-fn frame(sample: f32, pixels: usize) -> Vec<u8> {
-    sample.to_le_bytes().repeat(pixels * 3)
-}
-
-#[test]
-fn a_video_becomes_jpegs_and_a_contact_sheet() {
-    let folder = folder("video");
-    let sheet = folder.join("sheet.png");
-    let output = succeed(lipsync_jpeg(&[
-        "--video",
-        clip().to_str().unwrap(),
-        "--output",
-        folder.to_str().unwrap(),
-        "--contact-sheet",
-        sheet.to_str().unwrap(),
-    ]));
-    let jpegs = jpegs(&folder);
-    assert_eq!(jpegs.len(), FRAMES);
-    for jpeg in &jpegs {
-        assert_normal_jpeg(jpeg, 320, 320);
-    }
-    let summary = text(&output.stderr);
-    for figure in [
-        &format!("{FRAMES} frames in"),
-        "frames/s",
-        "convert p50",
-        "bytes per image",
-        "backend",
-    ] {
-        assert!(summary.contains(figure), "{summary}");
-    }
-    let sheet = image::open(sheet).unwrap().into_rgb8();
-    assert!(sheet.width() > 1000 && sheet.height() > 1000);
-    // SMPTE colour bars on dark grey: light, saturated and dark pixels.
-    assert!(
-        sheet
-            .pixels()
-            .any(|pixel| pixel.0.iter().all(|&level| level > 150))
-    );
-    assert!(
-        sheet
-            .pixels()
-            .any(|pixel| pixel.0[2] > 150 && pixel.0[0] < 60)
-    );
-}
-
-#[test]
-fn white_is_white() {
-    let folder = folder("white");
-    let arguments = ["--raw", "-", "--width", "8", "--height", "6", "--output"];
-    let mut command = lipsync_jpeg(&arguments);
-    command.arg(&folder);
-    assert!(fed(command, &frame(1.0, 48)).status.success());
-    let jpegs = jpegs(&folder);
-    assert_eq!(jpegs.len(), 1);
-    let picture = image::load_from_memory(&jpegs[0]).unwrap().into_rgb8();
-    assert!(
-        picture
-            .pixels()
-            .all(|pixel| pixel.0.iter().all(|&level| level >= 254))
-    );
-}
-
-#[test]
-fn raw_frames_of_any_format_range_and_size() {
-    for (format, range, grey) in [
-        ("RGB_F32LE", "unit", 0.5),
-        ("BGRP_F32LE", "signed-unit", 0.0),
-        ("RGBP_F32LE", "byte", 127.5),
-    ] {
-        let folder = folder(&format!("raw-{format}"));
-        let raw = folder.join("frames.f32");
-        std::fs::write(&raw, frame(grey, 48).repeat(7)).unwrap();
-        let mut command = lipsync_jpeg(&["--width", "8", "--height", "6", "--batch", "3"]);
-        command.args([
-            "--format", format, "--range", range, "--size", "33x17", "--raw",
-        ]);
-        command.arg(&raw).arg("--output").arg(&folder);
-        succeed(command);
-        let jpegs = jpegs(&folder);
-        assert_eq!(jpegs.len(), 7);
-        assert_normal_jpeg(&jpegs[6], 33, 17);
-        let picture = image::load_from_memory(&jpegs[6]).unwrap().into_rgb8();
-        assert!(
-            picture
-                .get_pixel(16, 8)
-                .0
-                .iter()
-                .all(|level| (126..=130).contains(level))
-        );
-    }
-}
-
-#[test]
-fn a_partial_last_frame_is_reported_and_all_before_it_delivered() {
-    let folder = folder("partial");
-    let mut command = lipsync_jpeg(&["--raw", "-", "--width", "8", "--height", "6", "--output"]);
-    command.arg(&folder);
-    let mut bytes = frame(1.0, 48).repeat(4);
-    bytes.extend([0; 100]);
-    let output = fed(command, &bytes);
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(jpegs(&folder).len(), 4);
-    let message = text(&output.stderr);
-    assert!(
-        message.contains("100 bytes") && message.contains("576"),
-        "{message}"
-    );
-}
-
-#[test]
-fn a_multipart_stream_on_standard_output() {
-    let clip = clip();
-    let output = succeed(lipsync_jpeg(&[
-        "--output",
-        "-",
-        "--video",
-        clip.to_str().unwrap(),
-    ]));
-    let mut rest = &output.stdout[..];
-    let mut parts = 0;
-    while !rest.starts_with(b"--lipsyncframe--") {
-        let end = rest
-            .windows(4)
-            .position(|bytes| bytes == b"\r\n\r\n")
-            .unwrap();
-        let header = text(&rest[..end]);
-        assert!(
-            header.starts_with("--lipsyncframe\r\nContent-Type: image/jpeg\r\n"),
-            "{header}"
-        );
-        let length: usize = header.rsplit(' ').next().unwrap().parse().unwrap();
-        let body = &rest[end + 4..];
-        assert_normal_jpeg(&body[..length], 320, 320);
-        rest = &body[length + 2..];
-        parts += 1;
-    }
-    assert_eq!(parts, FRAMES);
-}
-
-#[test]
-fn a_reader_that_goes_away_is_no_error() {
-    let mut child = lipsync_jpeg(&["--output", "-", "--video", clip().to_str().unwrap()])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(child.stdout.take());
-    assert!(child.wait_with_output().unwrap().status.success());
-}
-
-#[test]
-fn other_encoders() {
-    let folder = folder("png");
-    let clip = clip();
-    let mut command = lipsync_jpeg(&["--encoder", "pngenc", "--video", clip.to_str().unwrap()]);
-    command.arg("--output").arg(&folder);
-    succeed(command);
-    let png = image::open(folder.join(format!("frame-{FRAMES:05}.png"))).unwrap();
-    assert_eq!((png.width(), png.height()), (320, 320));
-}
-
-#[test]
-fn ctrl_c_leaves_whole_jpegs_and_a_summary() {
-    let folder = folder("interrupted");
-    let mut child = lipsync_jpeg(&[
-        "--raw", "-", "--width", "8", "--height", "6", "--batch", "1",
-    ])
-    .arg("--output")
-    .arg(&folder)
-    .stdin(Stdio::piped())
-    .stderr(Stdio::piped())
-    .spawn()
-    .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(&frame(1.0, 48).repeat(5)).unwrap();
-    stdin.flush().unwrap();
-    while jpegs(&folder).is_empty() {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-    let kill = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(kill.success());
-    let output = child.wait_with_output().unwrap();
-    drop(stdin);
-    assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
-    assert!(text(&output.stderr).contains("frames/s"));
-    let jpegs = jpegs(&folder);
-    assert!(!jpegs.is_empty());
-    jpegs
+    let header = frame_header.expect("a baseline frame header");
+    let size = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
+    assert_eq!((size(3), size(1)), (width, height));
+    assert_eq!((header[0], header[5]), (8, 3), "8 bits, 3 components");
+    let components = header[6..].as_chunks::<3>().0;
+    let samplings: Vec<u8> = components
         .iter()
-        .for_each(|jpeg| assert_normal_jpeg(jpeg, 320, 320));
-}
-
-#[test]
-fn mistakes_are_named() {
-    let folder = folder("mistakes");
-    let no_video = folder.join("no-video.mp4");
-    std::fs::write(&no_video, "This is a text.").unwrap();
-    let no_video = no_video.to_str().unwrap();
-    let clip = clip();
-    let clip = clip.to_str().unwrap();
-    let output = folder.to_str().unwrap();
-    for (arguments, expected) in [
-        (vec!["--output", output], "--video"),
-        (
-            vec!["--video", clip, "--raw", "-", "--output", output],
-            "--raw",
-        ),
-        (vec!["--video", clip], "--output"),
-        (
-            vec!["--video", "missing.mp4", "--output", output],
-            "missing.mp4",
-        ),
-        (
-            vec!["--video", no_video, "--output", output],
-            "no-video.mp4 cannot be read as a video",
-        ),
-        (
-            vec!["--video", clip, "--output", "/proc/no"],
-            "--output /proc/no",
-        ),
-        (
-            vec!["--video", clip, "--output", output, "--size", "0x0"],
-            "each 1 to 16384",
-        ),
-        (
-            vec!["--video", clip, "--output", output, "--size", "320"],
-            "WIDTHxHEIGHT",
-        ),
-        (
-            vec![
-                "--video",
-                clip,
-                "--output",
-                output,
-                "--encoder",
-                "nosuchenc",
-            ],
-            "nosuchenc",
-        ),
-        (
-            vec!["--video", clip, "--output", output, "--encoder", "fakesink"],
-            "one input and one output",
-        ),
-        (
-            vec!["--video", clip, "--output", output, "--threads", "17"],
-            "17",
-        ),
-    ] {
-        let message = fail(lipsync_jpeg(&arguments));
-        assert!(message.contains(expected), "{arguments:?}: {message}");
-    }
-}
-
-#[test]
-fn help_has_examples() {
-    let help = text(&succeed(lipsync_jpeg(&["--help"])).stdout);
-    assert!(
-        help.contains("--video talk.mp4") && help.contains("Ctrl-C"),
-        "{help}"
-    );
+        .map(|[_, sampling, _]| *sampling)
+        .collect();
+    assert_eq!(samplings, [0x22, 0x11, 0x11], "4:2:0");
+    decode(jpeg, ImageFormat::Jpeg);
 }

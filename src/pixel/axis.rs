@@ -25,6 +25,8 @@ pub enum Scaling {
     None,
     /// Every tap takes the middle of a pair.
     Half,
+    /// Less than half: some samples are in no tap.
+    Sparse,
     Any,
 }
 
@@ -34,6 +36,8 @@ impl Columns {
             Scaling::None
         } else if source == 2 * target {
             Scaling::Half
+        } else if source > 2 * target {
+            Scaling::Sparse
         } else {
             Scaling::Any
         };

@@ -61,6 +61,7 @@ pub fn scale_row(
                 match scaling {
                     Scaling::None => convert(plane, levels, out),
                     Scaling::Half => halve_plane(plane, levels, out),
+                    Scaling::Sparse => pick_floats(plane, 1, 0, columns, levels, out),
                     Scaling::Any => {
                         let scratch = &mut scratch[..plane.len() / 4];
                         convert(plane, levels, scratch);
@@ -74,6 +75,11 @@ pub fn scale_row(
         }
         (SourceRow::Interleaved { pixels, order }, Scaling::Half) => {
             halve_pixels(pixels, order, levels, out);
+        }
+        (SourceRow::Interleaved { pixels, order }, Scaling::Sparse) => {
+            for (position, out) in order.into_iter().zip(channels_mut(out)) {
+                pick_floats(pixels, 3, position, columns, levels, out);
+            }
         }
         (SourceRow::Interleaved { pixels, order }, Scaling::Any) => {
             let scratch = &mut scratch[..pixels.len() / 4];
@@ -103,8 +109,25 @@ fn pick(row: &[f32], step: usize, position: usize, columns: &Columns, out: &mut 
     }
 }
 
+/// As [`pick`], from floats that are not converted yet.
 #[inline(always)]
-fn halve_plane(plane: &[u8], levels: Levels, out: &mut [f32]) {
+fn pick_floats(
+    row: &[u8],
+    step: usize,
+    position: usize,
+    columns: &Columns,
+    levels: Levels,
+    out: &mut [f32],
+) {
+    let (row, _) = row[4 * position..].as_chunks::<4>();
+    let sample = |index: usize| level(f32::from_le_bytes(row[index * step]), levels);
+    for (out, tap) in out.iter_mut().zip(&columns.taps) {
+        *out = lerp(sample(tap.first), sample(tap.second), tap.weight);
+    }
+}
+
+#[inline(always)]
+pub fn halve_plane(plane: &[u8], levels: Levels, out: &mut [f32]) {
     let (pairs, _) = plane.as_chunks::<8>();
     for (out, pair) in out.iter_mut().zip(pairs) {
         let [p, q] = [0, 1].map(|index| level(sample(pair, index), levels));

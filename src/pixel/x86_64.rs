@@ -20,11 +20,54 @@ pub fn available() -> impl IntoIterator<Item = &'static Kernels> {
     avx512.into_iter().chain(avx2)
 }
 
-/// Four floats of `bytes`, from float `index`.
+/// How far ahead of the conversion its source is fetched.
+///
+/// The processor's own prefetching ends with each page of 4 KiB and begins anew with each row, as
+/// the rows between are worked on. With 64 frames, asking for the source a page early took a third
+/// off the time for I420 and a seventh off that for RGBA; 1, 2, 8 and 15 KiB did less.
+const PREFETCH_BYTES: usize = 4096;
+
+/// Asks the processor for what comes [`PREFETCH_BYTES`] after `bytes`.
+#[inline]
 #[target_feature(enable = "avx2")]
-fn load_4(bytes: &[u8; 192], index: usize) -> __m128 {
-    let [a, b, c, d] = [0, 1, 2, 3].map(|next| wide::sample(bytes, index + next));
-    _mm_setr_ps(a, b, c, d)
+fn prefetch_after(bytes: &[u8]) {
+    const CACHE_LINE: usize = 64;
+    for line in bytes.chunks(CACHE_LINE) {
+        let later = line.as_ptr().wrapping_add(PREFETCH_BYTES);
+        _mm_prefetch::<_MM_HINT_T0>(later.cast());
+    }
+}
+
+/// Floats to levels, as [`super::scalar`] has it.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn level(floats: __m256, levels: Levels) -> __m256 {
+    let scaled = _mm256_mul_ps(floats, _mm256_set1_ps(levels.scale));
+    let value = _mm256_add_ps(scaled, _mm256_set1_ps(levels.offset));
+    // Of NaN and a number, these two take the second: the number.
+    let value = _mm256_max_ps(value, _mm256_setzero_ps());
+    _mm256_min_ps(value, _mm256_set1_ps(255.0))
+}
+
+/// Writes the means of `p` and `q`.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn store_means(p: __m256, q: __m256, out: &mut [f32; 8]) {
+    let half = _mm256_set1_ps(0.5);
+    let means = _mm256_add_ps(p, _mm256_mul_ps(_mm256_sub_ps(q, p), half));
+    // SAFETY: an array of 8 floats is what is written; it need not be aligned.
+    unsafe { _mm256_storeu_ps(out.as_mut_ptr(), means) };
+}
+
+const EVEN: i32 = 0b10_00_10_00;
+const ODD: i32 = 0b11_01_11_01;
+
+/// Four floats of `bytes`, from float `index`.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn load_4(bytes: &[u8], index: usize) -> __m128 {
+    let sample = |next: usize| wide::sample(bytes, index + next);
+    _mm_setr_ps(sample(0), sample(1), sample(2), sample(3))
 }
 
 /// The shorter way for interleaved pixels at half the width, which is 640 to 320.
@@ -46,26 +89,20 @@ fn halve_pixels(pixels: &[u8], order: [usize; 3], levels: Levels, out: &mut [f32
     let (second, second_rest) = green.as_chunks_mut::<8>();
     let (third, third_rest) = third.as_chunks_mut::<8>();
 
-    let scale = _mm256_set1_ps(levels.scale);
-    let offset = _mm256_set1_ps(levels.offset);
-    let half = _mm256_set1_ps(0.5);
     let outs = first.iter_mut().zip(second).zip(third);
     for (chunk, ((first, second), third)) in chunks.iter().zip(outs) {
+        prefetch_after(chunk);
         // Floats 4i to 4i + 3 of the first 4 pairs, and the same of the other 4.
-        let level = |i: usize| {
-            let floats = _mm256_set_m128(load_4(chunk, 24 + 4 * i), load_4(chunk, 4 * i));
-            let value = _mm256_add_ps(_mm256_mul_ps(floats, scale), offset);
-            // Of NaN and a number, these two take the second: the number.
-            let value = _mm256_max_ps(value, _mm256_setzero_ps());
-            _mm256_min_ps(value, _mm256_set1_ps(255.0))
+        let levels = |i: usize| {
+            let (low, high) = (load_4(chunk, 4 * i), load_4(chunk, 24 + 4 * i));
+            level(_mm256_set_m128(high, low), levels)
         };
-        let [a, b, c, d, e, f] = [0, 1, 2, 3, 4, 5].map(level);
+        let [a, b, c] = [levels(0), levels(1), levels(2)];
+        let [d, e, f] = [levels(3), levels(4), levels(5)];
         // With p and q for the left and right pixel of a pair, 0, 1, 2 for the channel:
         // a = p0 p1 p2 q0, b = q1 q2 p0 p1, c = p2 q0 q1 q2; d, e and f are the next two pairs.
         const LOW_HIGH: i32 = 0b11_10_01_00;
         const HIGH_LOW: i32 = 0b01_00_11_10;
-        const EVEN: i32 = 0b10_00_10_00;
-        const ODD: i32 = 0b11_01_11_01;
         let p01 = [
             _mm256_shuffle_ps::<LOW_HIGH>(a, b),
             _mm256_shuffle_ps::<LOW_HIGH>(d, e),
@@ -80,18 +117,32 @@ fn halve_pixels(pixels: &[u8], order: [usize; 3], levels: Levels, out: &mut [f32
         ];
         let even = |[x, y]: [__m256; 2]| _mm256_shuffle_ps::<EVEN>(x, y);
         let odd = |[x, y]: [__m256; 2]| _mm256_shuffle_ps::<ODD>(x, y);
-        let store = |p: __m256, q: __m256, out: &mut [f32; 8]| {
-            let mean = _mm256_add_ps(p, _mm256_mul_ps(_mm256_sub_ps(q, p), half));
-            // SAFETY: an array of 8 floats is what is written; it need not be aligned.
-            unsafe { _mm256_storeu_ps(out.as_mut_ptr(), mean) };
-        };
-        store(even(p01), odd(p2_q0), first);
-        store(odd(p01), even(q12), second);
-        store(even(p2_q0), odd(q12), third);
+        store_means(even(p01), odd(p2_q0), first);
+        store_means(odd(p01), even(q12), second);
+        store_means(even(p2_q0), odd(q12), third);
     }
 
     let outs = first_rest.iter_mut().zip(second_rest).zip(third_rest);
     wide::halve_pairs(rest, levels, outs);
+}
+
+/// The same for a row of a plane. Here the prefetching is what compilers do not do.
+#[target_feature(enable = "avx2")]
+fn halve_plane(plane: &[u8], levels: Levels, out: &mut [f32]) {
+    // 8 pairs of floats.
+    let (chunks, rest) = plane.as_chunks::<64>();
+    let (out, out_rest) = out.as_chunks_mut::<8>();
+    for (chunk, out) in chunks.iter().zip(out) {
+        prefetch_after(chunk);
+        // Pairs 0, 1, 4 and 5, and pairs 2, 3, 6 and 7: shuffling within lanes sorts them.
+        let a = _mm256_set_m128(load_4(chunk, 8), load_4(chunk, 0));
+        let b = _mm256_set_m128(load_4(chunk, 12), load_4(chunk, 4));
+        let (a, b) = (level(a, levels), level(b, levels));
+        let p = _mm256_shuffle_ps::<EVEN>(a, b);
+        let q = _mm256_shuffle_ps::<ODD>(a, b);
+        store_means(p, q, out);
+    }
+    wide::halve_plane(rest, levels, out_rest);
 }
 
 #[target_feature(enable = "avx2")]
@@ -105,6 +156,11 @@ fn scale_row(
     match (row, columns.scaling) {
         (SourceRow::Interleaved { pixels, order }, Scaling::Half) => {
             halve_pixels(pixels, order, levels, out);
+        }
+        (SourceRow::Planar(planes), Scaling::Half) => {
+            for (plane, out) in planes.into_iter().zip(wide::channels_mut(out)) {
+                halve_plane(plane, levels, out);
+            }
         }
         _ => wide::scale_row(row, columns, levels, scratch, out),
     }

@@ -6,7 +6,7 @@ mod common;
 use common::naive;
 use gstlipsyncframes::pixel::{
     ChannelOrder, ConvertError, FloatFormat, Layout, MAX_SIZE, Matrix, PixelFormat, Plan,
-    PlanError, Plane, Planes, Quantization, Range, Rectangle, Source, Target,
+    PlanError, Plane, Planes, Quantization, Range, Rectangle, Source, Target, backends,
 };
 
 const SOURCE_FORMATS: [FloatFormat; 4] = [
@@ -173,10 +173,12 @@ fn assert_by_hand(source: Source, frame: &[u8], target: Target, by_hand: &[&[u8]
     let by_hand: Vec<Vec<u8>> = by_hand.iter().map(|plane| plane.to_vec()).collect();
     let naive = naive::convert(&source, &target, frame);
     assert_planes_equal(&naive, &by_hand, &target, "naive");
-    let mut plan = Plan::new(source, target).unwrap();
-    for split in SPLITS {
-        let planes = convert(&mut plan, &target, frame, split);
-        assert_planes_equal(&planes, &by_hand, &target, split);
+    for backend in backends() {
+        let mut plan = Plan::with_backend(source, target, backend).unwrap();
+        for split in SPLITS {
+            let planes = convert(&mut plan, &target, frame, split);
+            assert_planes_equal(&planes, &by_hand, &target, (backend, split));
+        }
     }
 }
 
@@ -621,10 +623,12 @@ fn assert_like_naive(source_size: (u32, u32), targets: &[Target], variant: usize
         );
         for target in targets {
             let expected = naive::quantise(&image, target);
-            let mut plan = Plan::new(source, *target).unwrap();
-            for split in SPLITS {
-                let planes = convert(&mut plan, target, &frame, split);
-                assert_planes_equal(&planes, &expected, target, (source, split));
+            for backend in backends() {
+                let mut plan = Plan::with_backend(source, *target, backend).unwrap();
+                for split in SPLITS {
+                    let planes = convert(&mut plan, target, &frame, split);
+                    assert_planes_equal(&planes, &expected, target, (source, backend, split));
+                }
             }
         }
     }
@@ -715,10 +719,12 @@ fn like_naive_in_every_small_size() {
                 let target = Target::new(format, width, height);
                 let target = coloured(target, COLORIMETRIES[(variant / 3) % 4]);
                 let expected = naive::quantise(&image, &target);
-                let mut plan = Plan::new(source, target).unwrap();
-                for bands in [1, 2, 3, 16] {
-                    let planes = convert(&mut plan, &target, &frame, Split::Bands(bands));
-                    assert_planes_equal(&planes, &expected, &target, (source, bands));
+                for backend in backends() {
+                    let mut plan = Plan::with_backend(source, target, backend).unwrap();
+                    for bands in [1, 2, 3, 16] {
+                        let planes = convert(&mut plan, &target, &frame, Split::Bands(bands));
+                        assert_planes_equal(&planes, &expected, &target, (source, backend, bands));
+                    }
                 }
             }
         }
@@ -957,7 +963,8 @@ fn a_source_may_start_at_any_address() {
             let frame = naive::noise_frame(&source, 5);
             for target in every_target(10, 9) {
                 let expected = naive::convert(&source, &target, &frame);
-                let mut plan = Plan::new(source, target).unwrap();
+                let backend = backends().next().unwrap();
+                let mut plan = Plan::with_backend(source, target, backend).unwrap();
                 for offset in 0..16 {
                     let mut memory = vec![0; offset];
                     memory.extend(&frame);
@@ -1013,6 +1020,21 @@ fn within_one_of_quantising_before_scaling() {
 }
 
 // Errors.
+
+#[test]
+fn a_backend_that_is_unknown_is_refused_with_those_that_are_known() {
+    let target = Target::new(PixelFormat::Rgb, 2, 2);
+    let error = Plan::with_backend(rgb_source(2, 2), target, "abacus")
+        .err()
+        .unwrap();
+    assert_eq!(error, PlanError::Backend("abacus".to_owned()));
+    let message = error.to_string();
+    assert!(
+        message.starts_with("backend abacus: this machine can run "),
+        "{message}"
+    );
+    assert!(message.ends_with("baseline, scalar"), "{message}");
+}
 
 #[test]
 fn sizes_are_1_to_16384() {

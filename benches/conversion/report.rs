@@ -11,6 +11,8 @@ pub struct Row<'a> {
     pub name: String,
     /// Frames that one call of `work` converts
     pub frames: usize,
+    /// Calls of `work` in a turn. If there are several, one goes before them, to fill the caches.
+    pub passes: usize,
     /// What the time counts for in the comparison with the section's first row
     pub scale: f64,
     pub work: Box<dyn FnMut() + 'a>,
@@ -21,6 +23,7 @@ impl<'a> Row<'a> {
         Self {
             name: name.into(),
             frames,
+            passes: 1,
             scale: 1.0,
             work: Box::new(work),
         }
@@ -45,9 +48,15 @@ impl Report {
         for round in 0..ROUNDS {
             eprint!("\r{title}: {} of {ROUNDS} rounds ", round + 1);
             for (row, times) in rows.iter_mut().zip(&mut times) {
+                if row.passes > 1 {
+                    (row.work)();
+                }
                 let start = Instant::now();
-                (row.work)();
-                times.push(start.elapsed().as_secs_f64() / row.frames as f64);
+                for _ in 0..row.passes {
+                    (row.work)();
+                }
+                let frames = row.frames * row.passes;
+                times.push(start.elapsed().as_secs_f64() / frames as f64);
             }
         }
         eprint!("\r\x1b[K");

@@ -47,6 +47,17 @@ pub fn channels_mut(rgb: &mut [f32]) -> [&mut [f32]; 3] {
     [red, green, &mut blue[..width]]
 }
 
+/// Splits an RGB row into its channels, in the order that interleaved pixels have them.
+#[inline(always)]
+pub fn channels_in_order(rgb: &mut [f32], order: [usize; 3]) -> [&mut [f32]; 3] {
+    let [red, green, blue] = channels_mut(rgb);
+    if order[0] == 0 {
+        [red, green, blue]
+    } else {
+        [blue, green, red]
+    }
+}
+
 #[inline(always)]
 pub fn scale_row(
     row: SourceRow,
@@ -137,15 +148,9 @@ pub fn halve_plane(plane: &[u8], levels: Levels, out: &mut [f32]) {
 
 #[inline(always)]
 fn deinterleave(pixels: &[u8], order: [usize; 3], levels: Levels, out: &mut [f32]) {
-    let [red, green, blue] = channels_mut(out);
-    // The order is one of two, and known to the compiler in each branch.
-    let (first, third) = if order[0] == 0 {
-        (red, blue)
-    } else {
-        (blue, red)
-    };
+    let [first, second, third] = channels_in_order(out, order);
     let (pixels, _) = pixels.as_chunks::<12>();
-    let out = first.iter_mut().zip(green).zip(third);
+    let out = first.iter_mut().zip(second).zip(third);
     for (((first, second), third), pixel) in out.zip(pixels) {
         *first = level(sample(pixel, 0), levels);
         *second = level(sample(pixel, 1), levels);
@@ -155,13 +160,8 @@ fn deinterleave(pixels: &[u8], order: [usize; 3], levels: Levels, out: &mut [f32
 
 #[inline(always)]
 fn halve_pixels(pixels: &[u8], order: [usize; 3], levels: Levels, out: &mut [f32]) {
-    let [red, green, blue] = channels_mut(out);
-    let (first, third) = if order[0] == 0 {
-        (red, blue)
-    } else {
-        (blue, red)
-    };
-    halve_pairs(pixels, levels, first.iter_mut().zip(green).zip(third));
+    let [first, second, third] = channels_in_order(out, order);
+    halve_pairs(pixels, levels, first.iter_mut().zip(second).zip(third));
 }
 
 /// Means of pairs of interleaved pixels, for the pixels' first, second and third channel.

@@ -81,14 +81,9 @@ fn load_4(bytes: &[u8], index: usize) -> __m128 {
 fn halve_pixels(pixels: &[u8], order: [usize; 3], levels: Levels, out: &mut [f32]) {
     // 8 pairs of pixels of 3 floats.
     let (chunks, rest) = pixels.as_chunks::<192>();
-    let [red, green, blue] = wide::channels_mut(out);
-    let (first, third) = if order[0] == 0 {
-        (red, blue)
-    } else {
-        (blue, red)
-    };
+    let [first, second, third] = wide::channels_in_order(out, order);
     let (first, first_rest) = first.as_chunks_mut::<8>();
-    let (second, second_rest) = green.as_chunks_mut::<8>();
+    let (second, second_rest) = second.as_chunks_mut::<8>();
     let (third, third_rest) = third.as_chunks_mut::<8>();
 
     let outs = first.iter_mut().zip(second).zip(third);

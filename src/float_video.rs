@@ -28,9 +28,15 @@ const fn format(layout: Layout, order: ChannelOrder) -> FloatFormat {
 
 /// Caps of every float frame there can be.
 pub fn template_caps() -> gst::Caps {
+    let formats = FORMATS.map(|(name, _)| name);
+    gst::Caps::from(frame_structure(MEDIA_TYPE, gst::List::new(formats)))
+}
+
+/// Frames of `media_type` in any of `formats`, of every size and framerate that is converted.
+pub(crate) fn frame_structure(media_type: &str, formats: gst::List) -> gst::Structure {
     let sizes = gst::IntRange::new(1, MAX_SIZE as i32);
-    gst::Caps::builder(MEDIA_TYPE)
-        .field("format", gst::List::new(FORMATS.map(|(name, _)| name)))
+    gst::Structure::builder(media_type)
+        .field("format", formats)
         .field("width", sizes)
         .field("height", sizes)
         .field(

@@ -38,8 +38,8 @@ const WARM: usize = 4;
 /// Passes over the frames that stay in the caches, in each turn.
 const WARM_PASSES: usize = 8;
 
-/// `count` distinct frames of `source`, with samples from 0 to 1: slopes with a little noise, which
-/// encoders take about as long for as for a face. Pure noise would take them twice as long.
+/// `count` distinct frames of `source`, with samples from 0 to 1: slopes with a little noise,
+/// because pure noise, which no network emits, takes jpegenc nearly twice as long.
 pub fn frames(source: &Source, count: usize) -> Vec<Vec<u8>> {
     let mut state = 1u32;
     let mut noise = || {

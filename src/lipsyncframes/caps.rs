@@ -1,7 +1,7 @@
 //! Which output follows from which input.
 
 use crate::float_video::{self, FloatVideoInfo};
-use crate::pixel::{MAX_SIZE, Matrix, PixelFormat, Quantization, Rectangle, Target};
+use crate::pixel::{Matrix, PixelFormat, Quantization, Rectangle, Target};
 use gst::prelude::*;
 use gst_video::{VideoColorMatrix, VideoColorRange, VideoColorimetry, VideoFormat, VideoInfo};
 
@@ -34,17 +34,8 @@ pub fn output_template() -> gst::Caps {
 }
 
 fn output_structure() -> gst::Structure {
-    let sizes = gst::IntRange::new(1, MAX_SIZE as i32);
     let formats = PixelFormat::ALL.map(|format| video_format(format).to_str());
-    gst::Structure::builder("video/x-raw")
-        .field("format", gst::List::new(formats))
-        .field("width", sizes)
-        .field("height", sizes)
-        .field(
-            "framerate",
-            gst::FractionRange::new(gst::Fraction::new(0, 1), gst::Fraction::new(i32::MAX, 1)),
-        )
-        .build()
+    float_video::frame_structure("video/x-raw", gst::List::new(formats))
 }
 
 /// What can be made of `input`: any format and size, at the same framerate.

@@ -33,13 +33,14 @@ pub(super) fn level(sample: f32, levels: Levels) -> f32 {
     if value < 255.0 { value } else { 255.0 }
 }
 
+/// 1.5 * 2^23: adding it to a float leaves no bits for a fraction.
+pub(super) const NO_FRACTION: f32 = 12_582_912.0;
+
 /// Rounds half to even. `value` is a level or a YCbCr component: above -1 and below 257.
 ///
-/// Adding 1.5 * 2^23 leaves no bits for a fraction, so that the addition itself rounds, in the
-/// processor's default mode. `f32::round_ties_even` gives the same, but calls a function of the C
+/// Adding [`NO_FRACTION`] rounds, in the processor's default mode. `f32::round_ties_even` gives the same, but calls a function of the C
 /// library for each value where SSE 4.1 cannot be assumed.
 fn round(value: f32) -> u8 {
-    const NO_FRACTION: f32 = 12_582_912.0;
     ((value + NO_FRACTION) - NO_FRACTION) as u8
 }
 

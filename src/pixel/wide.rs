@@ -9,12 +9,10 @@ use super::axis::{Columns, Scaling};
 use super::backend::SourceRow;
 use super::color::{Component, Levels};
 use super::format::PixelFormat;
-use super::scalar::{lerp, level};
+use super::scalar::{NO_FRACTION, lerp, level};
 
-/// Adding it leaves a float no bits for a fraction, and its integer in the low bits.
-const NO_FRACTION: f32 = 12_582_912.0;
-
-/// As [`scalar::round`](super::scalar::round), for 0 to 255 and a little more.
+/// As [`scalar::round`](super::scalar::round), for 0 to 255 and a little more: after the addition,
+/// the integer is in the low bits.
 #[inline(always)]
 fn round(value: f32) -> u32 {
     (value + NO_FRACTION).to_bits() & 0xff

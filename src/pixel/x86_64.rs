@@ -22,11 +22,11 @@ pub fn available() -> impl IntoIterator<Item = &'static Kernels> {
 
 /// How far ahead of the conversion its source is fetched, to the second-level cache.
 ///
-/// The processor's own prefetching ends with each page of 4 KiB, and rests while the rows between
-/// are worked on. Over 64 frames on a virtual machine with Zen 4 cores, in multiples of the time
+/// The processor's own prefetching ends with each page of 4 KiB, and presumably rests while the rows
+/// between are worked on. Over 64 frames on a virtual machine with Zen 4 cores, in multiples of the time
 /// that reading takes: 1.8 to 2.4 for RGBA and 2.7 to 3.3 for I420 without this, 1.5 and 1.4 to 1.8
-/// with it. 2 KiB did about half as much, 4 to 32 KiB the same. Fetching to the first-level cache,
-/// of which fewer lines can be under way at a time, left I420 at 1.9 to 2.3.
+/// with it. 2 KiB did about half as much, 4 to 32 KiB the same. Fetching to the first-level cache
+/// left I420 at 1.9 to 2.3, presumably because fewer of its lines can be under way at a time.
 const PREFETCH_BYTES: usize = 16 * 1024;
 
 /// Asks the processor for what comes [`PREFETCH_BYTES`] after `bytes`.
@@ -75,7 +75,7 @@ fn load_4(bytes: &[u8], index: usize) -> __m128 {
 /// The shorter way for interleaved pixels at half the width, which is 640 to 320.
 ///
 /// From safe code, compilers make 104 instructions for 8 pixels here, most of them to move floats
-/// between lanes. This takes 64: each 128-bit lane works on 4 pixels of its own, so that no float
+/// between lanes. This takes 67, prefetching included: each 128-bit lane works on 4 pixels of its own, so that no float
 /// leaves its lane.
 #[target_feature(enable = "avx2")]
 fn halve_pixels(pixels: &[u8], order: [usize; 3], levels: Levels, out: &mut [f32]) {

@@ -1,12 +1,12 @@
 //! The row kernels that a backend supplies, and the choice of a backend.
 
+#[cfg(target_arch = "x86_64")]
+use super::avx2;
 use super::axis::Columns;
 use super::color::{Component, Levels};
 use super::format::PixelFormat;
 use super::scalar;
 use super::wide;
-#[cfg(target_arch = "x86_64")]
-use super::x86_64;
 use std::sync::LazyLock;
 
 /// Environment variable that names the backend to use.
@@ -38,9 +38,15 @@ pub struct Kernels {
     pub pack_row: fn(rgb: &[f32], format: PixelFormat, out: &mut [u8]),
 }
 
-/// The vector instructions that every processor of the architecture has: SSE2 or NEON.
+/// The vector instructions that every processor of the architecture has.
 static BASELINE: Kernels = Kernels {
-    name: "baseline",
+    name: if cfg!(target_arch = "x86_64") {
+        "sse2"
+    } else if cfg!(target_arch = "aarch64") {
+        "neon"
+    } else {
+        "baseline"
+    },
     scale_row: wide::scale_row,
     blend_rows: wide::blend_rows,
     halve_rows: wide::halve_rows,
@@ -52,9 +58,9 @@ static BASELINE: Kernels = Kernels {
 /// The backends that this machine can run, the fastest first.
 pub fn available() -> impl Iterator<Item = &'static Kernels> {
     #[cfg(target_arch = "x86_64")]
-    let special = x86_64::available();
+    let special = avx2::kernels();
     #[cfg(not(target_arch = "x86_64"))]
-    let special = [];
+    let special = None;
     special.into_iter().chain([&BASELINE, &scalar::KERNELS])
 }
 

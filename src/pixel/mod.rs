@@ -24,6 +24,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod axis;
 mod backend;
 mod band;
@@ -32,8 +34,6 @@ mod error;
 mod format;
 mod scalar;
 mod wide;
-#[cfg(target_arch = "x86_64")]
-mod x86_64;
 
 pub use color::{Matrix, Quantization, Range};
 pub use error::{ConvertError, PlanError};

@@ -5,7 +5,7 @@
 
 #![allow(unsafe_code)]
 
-use super::axis::{Columns, Scaling};
+use super::axis::{Columns, Scaling, WINDOW_SAMPLES};
 use super::backend::{Kernels, SourceRow};
 use super::color::{Component, Levels};
 use super::format::PixelFormat;
@@ -48,6 +48,21 @@ fn prefetch_after(bytes: &[u8]) {
     }
 }
 
+/// The same for a whole row, which takes a third off the time without scaling, and a fifth off that at
+/// ratios for which there is no shorter way.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn prefetch_after_row(row: SourceRow) {
+    match row {
+        SourceRow::Interleaved { pixels, .. } => prefetch_after(pixels),
+        SourceRow::Planar(planes) => {
+            for plane in planes {
+                prefetch_after(plane);
+            }
+        }
+    }
+}
+
 /// Floats to levels, as [`super::scalar`] has it.
 #[inline]
 #[target_feature(enable = "avx2")]
@@ -59,14 +74,20 @@ fn level(floats: __m256, levels: Levels) -> __m256 {
     _mm256_min_ps(value, _mm256_set1_ps(255.0))
 }
 
+/// Writes `p + (q - p) * weight`.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn store_lerp(p: __m256, q: __m256, weight: __m256, out: &mut [f32; 8]) {
+    let lerp = _mm256_add_ps(p, _mm256_mul_ps(_mm256_sub_ps(q, p), weight));
+    // SAFETY: an array of 8 floats is what is written; it need not be aligned.
+    unsafe { _mm256_storeu_ps(out.as_mut_ptr(), lerp) };
+}
+
 /// Writes the means of `p` and `q`.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn store_means(p: __m256, q: __m256, out: &mut [f32; 8]) {
-    let half = _mm256_set1_ps(0.5);
-    let means = _mm256_add_ps(p, _mm256_mul_ps(_mm256_sub_ps(q, p), half));
-    // SAFETY: an array of 8 floats is what is written; it need not be aligned.
-    unsafe { _mm256_storeu_ps(out.as_mut_ptr(), means) };
+    store_lerp(p, q, _mm256_set1_ps(0.5), out);
 }
 
 const EVEN: i32 = 0b10_00_10_00;
@@ -78,6 +99,14 @@ const ODD: i32 = 0b11_01_11_01;
 fn load_4(bytes: &[u8], index: usize) -> __m128 {
     let sample = |next: usize| wide::sample(bytes, index + next);
     _mm_setr_ps(sample(0), sample(1), sample(2), sample(3))
+}
+
+/// Eight floats of `levels`, from float `first`.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn load_8(levels: &[f32], first: usize) -> __m256 {
+    let [a, b, c, d, e, f, g, h] = std::array::from_fn(|next| levels[first + next]);
+    _mm256_setr_ps(a, b, c, d, e, f, g, h)
 }
 
 /// The shorter way for interleaved pixels at half the width, which is 640 to 320.
@@ -150,6 +179,34 @@ fn halve_plane(plane: &[u8], levels: Levels, out: &mut [f32]) {
     wide::halve_plane(rest, levels, out_rest);
 }
 
+/// The samples at `offsets`, 0 to 15, from `first` on.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn choose(samples: &[f32], first: usize, offsets: __m256i) -> __m256 {
+    let low = _mm256_permutevar8x32_ps(load_8(samples, first), offsets);
+    let high = _mm256_permutevar8x32_ps(load_8(samples, first + 8), offsets);
+    // Permuting looks at the lower three bits of an offset. The fourth says which half is meant;
+    // blending looks for it in the sign.
+    let fourth_bit = _mm256_castsi256_ps(_mm256_slli_epi32::<28>(offsets));
+    _mm256_blendv_ps(low, high, fourth_bit)
+}
+
+/// Bilinear interpolation at ratios up to 2, where all that eight taps need is in two registers.
+#[target_feature(enable = "avx2")]
+fn interpolate(samples: &[f32], columns: &Columns, out: &mut [f32]) {
+    let (outs, rest) = out.as_chunks_mut::<8>();
+    for (window, out) in columns.windows.iter().zip(outs) {
+        let samples = &samples[window.start..][..WINDOW_SAMPLES];
+        let [a, b, c, d, e, f, g, h] = window.offsets;
+        let offsets = _mm256_setr_epi32(a, b, c, d, e, f, g, h);
+        let p = choose(samples, 0, offsets);
+        let q = choose(samples, 1, offsets);
+        store_lerp(p, q, load_8(&window.weights, 0), out);
+    }
+    let (_, rest_taps) = columns.taps.as_chunks::<8>();
+    wide::interpolate(samples, rest_taps, rest);
+}
+
 #[target_feature(enable = "avx2")]
 fn scale_row(
     row: SourceRow,
@@ -167,20 +224,22 @@ fn scale_row(
                 halve_plane(plane, levels, out);
             }
         }
+        (row, Scaling::None) => {
+            prefetch_after_row(row);
+            wide::convert_row(row, levels, out);
+        }
+        (row, Scaling::Any) => {
+            prefetch_after_row(row);
+            wide::convert_row(row, levels, scratch);
+            for (samples, out) in wide::channels(scratch)
+                .into_iter()
+                .zip(wide::channels_mut(out))
+            {
+                interpolate(samples, columns, out);
+            }
+        }
         // Where half the samples are in no tap, most of them are not worth fetching.
         (_, Scaling::Sparse) => wide::scale_row(row, columns, levels, scratch, out),
-        // This takes a third off the time without scaling, and a fifth off that at other ratios.
-        _ => {
-            match row {
-                SourceRow::Interleaved { pixels, .. } => prefetch_after(pixels),
-                SourceRow::Planar(planes) => {
-                    for plane in planes {
-                        prefetch_after(plane);
-                    }
-                }
-            }
-            wide::scale_row(row, columns, levels, scratch, out)
-        }
     }
 }
 

@@ -16,7 +16,26 @@ pub struct Tap {
 pub struct Columns {
     pub taps: Vec<Tap>,
     pub scaling: Scaling,
+    /// The taps, eight at a time, where [`scaling`](Self::scaling) is [`Scaling::Any`]. The last ones
+    /// are left out if they are fewer than eight.
+    pub windows: Vec<Window>,
 }
+
+/// Eight neighbouring taps and where their samples begin, for backends that pick samples out of a
+/// register.
+#[derive(Debug)]
+pub struct Window {
+    /// First sample of the first tap
+    pub start: usize,
+    /// First sample of each tap, counted from `start`: 0 to 15, because a ratio of 2 or less makes no
+    /// step longer than two samples. The second sample is the next one; beyond the end of the row its
+    /// weight is 0.
+    pub offsets: [i32; 8],
+    pub weights: [f32; 8],
+}
+
+/// Samples that a [`Window`] can reach, from its start.
+pub const WINDOW_SAMPLES: usize = 17;
 
 /// Ratios of source to target for which backends may have a shorter way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,9 +60,26 @@ impl Columns {
         } else {
             Scaling::Any
         };
+        let taps = taps(source, target);
+        let windows = match scaling {
+            Scaling::Any => taps.as_chunks().0.iter().map(Window::new).collect(),
+            _ => Vec::new(),
+        };
         Self {
-            taps: taps(source, target),
+            taps,
             scaling,
+            windows,
+        }
+    }
+}
+
+impl Window {
+    fn new(taps: &[Tap; 8]) -> Self {
+        let start = taps[0].first;
+        Self {
+            start,
+            offsets: taps.map(|tap| (tap.first - start) as i32),
+            weights: taps.map(|tap| tap.weight),
         }
     }
 }
@@ -107,6 +143,35 @@ mod tests {
     #[test]
     fn a_single_sample_serves_every_position() {
         assert_eq!(taps(1, 3), [tap(0, 0, 0.0); 3]);
+    }
+
+    #[test]
+    fn windows_hold_the_taps() {
+        for (source, target) in [
+            (16, 8),
+            (15, 8),
+            (31, 16),
+            (8, 24),
+            (1, 9),
+            (33, 17),
+            (640, 321),
+        ] {
+            let columns = Columns::new(source, target);
+            if columns.scaling != Scaling::Any {
+                assert!(columns.windows.is_empty());
+                continue;
+            }
+            assert_eq!(columns.windows.len(), target / 8);
+            for (window, taps) in columns.windows.iter().zip(columns.taps.chunks(8)) {
+                for (index, expected) in taps.iter().enumerate() {
+                    let offset = window.offsets[index] as usize;
+                    assert!(offset + 1 < WINDOW_SAMPLES);
+                    assert_eq!(window.start + offset, expected.first);
+                    assert_eq!(window.weights[index], expected.weight);
+                    assert!(expected.second == expected.first + 1 || expected.weight == 0.0);
+                }
+            }
+        }
     }
 
     #[test]

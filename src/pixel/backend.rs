@@ -28,7 +28,7 @@ pub enum SourceRow<'a> {
 pub struct Kernels {
     /// The backend's name, as `stats` shows it and [`VARIABLE`] takes it
     pub name: &'static str,
-    /// `scratch` has room for the samples of a whole source row.
+    /// `scratch` has room for a whole source row and [`WINDOW_SAMPLES`](super::axis::WINDOW_SAMPLES) more in each channel.
     pub scale_row:
         fn(row: SourceRow, columns: &Columns, levels: Levels, scratch: &mut [f32], out: &mut [f32]),
     pub blend_rows: fn(top: &[f32], bottom: &[f32], weight: f32, out: &mut [f32]),

@@ -1,6 +1,6 @@
 //! Converting a band: some consecutive rows of the output, independent of all others.
 
-use super::axis::{Columns, Tap};
+use super::axis::{Columns, Tap, WINDOW_SAMPLES};
 use super::backend::{Kernels, SourceRow};
 use super::color::{Levels, YCbCr};
 use super::format::{ChannelOrder, FloatFormat, Layout, PixelFormat, Planes};
@@ -85,7 +85,8 @@ pub struct Scratch {
     finished: [Vec<f32>; 2],
     /// Their 2x2 means
     means: Vec<f32>,
-    /// A source row that is converted before it is scaled
+    /// A source row that is converted before it is scaled, each channel with as much room after it
+    /// as a window that starts at its last sample reaches
     levels: Vec<f32>,
 }
 
@@ -98,7 +99,7 @@ impl Scratch {
             held: [None; 2],
             finished: [row(), row()],
             means: vec![0.0; width.div_ceil(2) * 3],
-            levels: vec![0.0; recipe.source.row_samples()],
+            levels: vec![0.0; 3 * (recipe.source.width + WINDOW_SAMPLES)],
         }
     }
 

@@ -5,7 +5,7 @@
 //! inlined into the backends, each of which compiles them for its own instructions: loops without
 //! branches or bounds checks, over arrays whose length the compiler knows.
 
-use super::axis::{Columns, Scaling};
+use super::axis::{Columns, Scaling, Tap};
 use super::backend::SourceRow;
 use super::color::{Component, Levels};
 use super::format::PixelFormat;
@@ -30,7 +30,7 @@ pub fn sample(bytes: &[u8], index: usize) -> f32 {
 
 /// Splits an RGB row into its channels.
 #[inline(always)]
-fn channels(rgb: &[f32]) -> [&[f32]; 3] {
+pub fn channels(rgb: &[f32]) -> [&[f32]; 3] {
     let width = rgb.len() / 3;
     let (red, rest) = rgb.split_at(width);
     let (green, blue) = rest.split_at(width);
@@ -65,36 +65,41 @@ pub fn scale_row(
     out: &mut [f32],
 ) {
     match (row, columns.scaling) {
+        (row, Scaling::None) => convert_row(row, levels, out),
+        (row, Scaling::Any) => {
+            convert_row(row, levels, scratch);
+            for (samples, out) in channels(scratch).into_iter().zip(channels_mut(out)) {
+                interpolate(samples, &columns.taps, out);
+            }
+        }
         (SourceRow::Planar(planes), scaling) => {
             for (plane, out) in planes.into_iter().zip(channels_mut(out)) {
                 match scaling {
-                    Scaling::None => convert(plane, levels, out),
                     Scaling::Half => halve_plane(plane, levels, out),
-                    Scaling::Sparse => pick_floats(plane, 1, 0, columns, levels, out),
-                    Scaling::Any => {
-                        let scratch = &mut scratch[..plane.len() / 4];
-                        convert(plane, levels, scratch);
-                        pick(scratch, 1, 0, columns, out);
-                    }
+                    _ => pick(plane, 1, 0, columns, levels, out),
                 }
             }
-        }
-        (SourceRow::Interleaved { pixels, order }, Scaling::None) => {
-            deinterleave(pixels, order, levels, out);
         }
         (SourceRow::Interleaved { pixels, order }, Scaling::Half) => {
             halve_pixels(pixels, order, levels, out);
         }
-        (SourceRow::Interleaved { pixels, order }, Scaling::Sparse) => {
+        (SourceRow::Interleaved { pixels, order }, _) => {
             for (position, out) in order.into_iter().zip(channels_mut(out)) {
-                pick_floats(pixels, 3, position, columns, levels, out);
+                pick(pixels, 3, position, columns, levels, out);
             }
         }
-        (SourceRow::Interleaved { pixels, order }, Scaling::Any) => {
-            let scratch = &mut scratch[..pixels.len() / 4];
-            convert(pixels, levels, scratch);
-            for (position, out) in order.into_iter().zip(channels_mut(out)) {
-                pick(scratch, 3, position, columns, out);
+    }
+}
+
+/// A row of floats to an RGB row of the same width, or to the beginning of each channel of a longer
+/// one.
+#[inline(always)]
+pub fn convert_row(row: SourceRow, levels: Levels, out: &mut [f32]) {
+    match row {
+        SourceRow::Interleaved { pixels, order } => deinterleave(pixels, order, levels, out),
+        SourceRow::Planar(planes) => {
+            for (plane, out) in planes.into_iter().zip(channels_mut(out)) {
+                convert(plane, levels, out);
             }
         }
     }
@@ -109,18 +114,18 @@ fn convert(bytes: &[u8], levels: Levels, out: &mut [f32]) {
     }
 }
 
-/// Bilinear interpolation of the channel at `position` of pixels of `step` levels.
+/// Bilinear interpolation of one channel.
 #[inline(always)]
-fn pick(row: &[f32], step: usize, position: usize, columns: &Columns, out: &mut [f32]) {
-    let row = &row[position..];
-    for (out, tap) in out.iter_mut().zip(&columns.taps) {
-        *out = lerp(row[tap.first * step], row[tap.second * step], tap.weight);
+pub fn interpolate(samples: &[f32], taps: &[Tap], out: &mut [f32]) {
+    for (out, tap) in out.iter_mut().zip(taps) {
+        *out = lerp(samples[tap.first], samples[tap.second], tap.weight);
     }
 }
 
-/// As [`pick`], from floats that are not converted yet.
+/// Bilinear interpolation of the channel at `position` of pixels of `step` floats. Where most samples
+/// are in no tap, this costs less than converting all of them.
 #[inline(always)]
-fn pick_floats(
+fn pick(
     row: &[u8],
     step: usize,
     position: usize,

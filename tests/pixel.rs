@@ -29,7 +29,13 @@ const COLORIMETRIES: [(Matrix, Quantization); 4] = [
 /// How the work is to be split.
 #[derive(Debug, Clone, Copy)]
 enum Split {
+    /// Each on a thread of its own
     Bands(usize),
+    Shared {
+        bands: usize,
+        threads: usize,
+    },
+    /// As the element does it
     Threads(usize),
 }
 
@@ -114,7 +120,8 @@ fn try_convert(
         .map(|(data, &stride)| Plane { data, stride });
     let planes: Planes = std::array::from_fn(|_| planes.next().unwrap_or_default());
     match split {
-        Split::Bands(bands) => plan.convert_in_bands(source, planes, bands),
+        Split::Bands(bands) => plan.convert_in_bands(source, planes, bands, bands),
+        Split::Shared { bands, threads } => plan.convert_in_bands(source, planes, bands, threads),
         Split::Threads(threads) => plan.convert(source, planes, threads),
     }
 }
@@ -811,7 +818,10 @@ fn any_number_of_bands_and_threads() {
         let expected = naive::convert(&source, &target, &frame);
         let mut plan = Plan::new(source, target).unwrap();
         for number in (0..=33).chain([1000, usize::MAX]) {
-            for split in [Split::Bands(number), Split::Threads(number)] {
+            let shared = [(number, 2), (number, 3), (2, number)];
+            let shared = shared.map(|(bands, threads)| Split::Shared { bands, threads });
+            let alone = [Split::Bands(number), Split::Threads(number)];
+            for split in alone.into_iter().chain(shared) {
                 let planes = convert(&mut plan, &target, &frame, split);
                 assert_planes_equal(&planes, &expected, &target, split);
             }
@@ -820,22 +830,22 @@ fn any_number_of_bands_and_threads() {
 }
 
 #[test]
-fn a_frame_has_no_more_bands_than_threads() {
-    let bands = |source: Source, size: u32, threads: usize| {
+fn small_frames_are_not_shared() {
+    let used = |source: Source, size: u32, threads: usize| {
         let target = Target::new(PixelFormat::Rgba, size, size);
-        Plan::new(source, target).unwrap().bands(threads)
+        Plan::new(source, target).unwrap().threads(threads)
     };
     for threads in [1, 2, 3, 16, usize::MAX] {
-        let large = bands(rgb_source(1920, 1080), 320, threads);
+        let large = used(rgb_source(1920, 1080), 320, threads);
         assert!((1..=threads).contains(&large), "{large} of {threads}");
         // Not worth a hand-over
-        assert_eq!(bands(rgb_source(2, 2), 2, threads), 1);
-        assert_eq!(bands(rgb_source(1, 1), 1, threads), 1);
+        assert_eq!(used(rgb_source(2, 2), 2, threads), 1);
+        assert_eq!(used(rgb_source(1, 1), 1, threads), 1);
     }
-    assert_eq!(bands(rgb_source(1920, 1080), 320, 0), 1);
+    assert_eq!(used(rgb_source(1920, 1080), 320, 0), 1);
     // Else the tests above would not have left the caller's thread.
-    assert_eq!(bands(rgb_source(1920, 1080), 320, 3), 3);
-    assert!(bands(rgb_source(640, 360), 320, 2) > 1);
+    assert_eq!(used(rgb_source(1920, 1080), 320, 3), 3);
+    assert!(used(rgb_source(640, 360), 320, 2) > 1);
 }
 
 // Memory.
@@ -889,7 +899,7 @@ fn padding_is_left_alone() {
                     stride: shape.row_bytes + between,
                 });
                 let planes = std::array::from_fn(|_| planes.next().unwrap_or_default());
-                plan.convert_in_bands(&frame, planes, bands).unwrap();
+                plan.convert_in_bands(&frame, planes, bands, bands).unwrap();
                 assert!(
                     memory == expected_memory,
                     "{target:?}, padding {before}, {between}, {after}, {bands} bands"
@@ -1318,7 +1328,7 @@ fn eight_threads_share_the_pool() {
             let target = Target::new(format, 64, 80 + 3 * index as u32);
             // Made here and used there: a plan can be sent to another thread.
             let mut plan = Plan::new(source, target).unwrap();
-            assert!(plan.bands(3) > 1);
+            assert!(plan.threads(3) > 1);
             scope.spawn(move || {
                 let frames = [0, 1].map(|seed| naive::noise_frame(&source, seed));
                 let expected = frames

@@ -94,7 +94,7 @@ fn conversion<'a>(
     let mut out = vec![0; target.width as usize * target.height as usize * 4];
     Row::new(name, frames.len(), move || {
         for frame in frames {
-            plan.convert_in_bands(frame, planes(&mut out, &target), bands)
+            plan.convert_in_bands(frame, planes(&mut out, &target), bands, bands)
                 .expect("planned for these frames");
             black_box(&mut out);
         }

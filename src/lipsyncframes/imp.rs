@@ -299,7 +299,7 @@ impl BaseTransformImpl for LipSyncFrames {
         let mut state = lock(&self.state);
         match conversion {
             Ok(conversion) => {
-                let threads = conversion.plan.bands(settings.threads());
+                let threads = conversion.plan.threads(settings.threads());
                 state.conversion = Some(conversion);
                 state.refused = None;
                 lock(&self.stats).set_threads(threads);
@@ -516,7 +516,7 @@ impl LipSyncFrames {
         let (input, output) = (conversion.input, conversion.output.clone());
         *conversion =
             Conversion::new(input, output, settings).map_err(|problem| self.fail(problem))?;
-        lock(&self.stats).set_threads(conversion.plan.bands(settings.threads()));
+        lock(&self.stats).set_threads(conversion.plan.threads(settings.threads()));
         Ok(())
     }
 

@@ -2,28 +2,41 @@
 //!
 //! | field | value |
 //! |---|---|
-//! | `format` | `BGR_F32LE`, `RGB_F32LE` (H x W x C), `BGRP_F32LE`, `RGBP_F32LE` (C x H x W) |
+//! | `format` | `BGR_F32LE`, `RGB_F32LE` (H x W x C), `BGRP_F32LE`, `RGBP_F32LE` (C x H x W), and the same with `F16LE` |
 //! | `width`, `height` | 1 to 16384 |
 //! | `framerate` | 0/1 or more, per frame, not per buffer; 0/1 if absent |
 //! | `pixel-aspect-ratio` | 1/1 if absent |
 //!
-//! Samples are little-endian IEEE float32, rows and planes tightly packed. A buffer holds one or
+//! Samples are little-endian IEEE float32 or float16, rows and planes tightly packed. A buffer holds one or
 //! more whole frames back to back.
 
-use crate::pixel::{ChannelOrder, FloatFormat, Layout, MAX_SIZE};
+use crate::pixel::{ChannelOrder, FloatFormat, Layout, MAX_SIZE, Sample};
 
 /// Name of the media type.
 pub const MEDIA_TYPE: &str = "video/x-float";
 
-const FORMATS: [(&str, FloatFormat); 4] = [
-    ("BGR_F32LE", format(Layout::Interleaved, ChannelOrder::Bgr)),
-    ("RGB_F32LE", format(Layout::Interleaved, ChannelOrder::Rgb)),
-    ("BGRP_F32LE", format(Layout::Planar, ChannelOrder::Bgr)),
-    ("RGBP_F32LE", format(Layout::Planar, ChannelOrder::Rgb)),
-];
+const FORMATS: [(&str, FloatFormat); 8] = {
+    use ChannelOrder::{Bgr, Rgb};
+    use Layout::{Interleaved, Planar};
+    use Sample::{F16, F32};
+    [
+        ("BGR_F32LE", format(F32, Interleaved, Bgr)),
+        ("RGB_F32LE", format(F32, Interleaved, Rgb)),
+        ("BGRP_F32LE", format(F32, Planar, Bgr)),
+        ("RGBP_F32LE", format(F32, Planar, Rgb)),
+        ("BGR_F16LE", format(F16, Interleaved, Bgr)),
+        ("RGB_F16LE", format(F16, Interleaved, Rgb)),
+        ("BGRP_F16LE", format(F16, Planar, Bgr)),
+        ("RGBP_F16LE", format(F16, Planar, Rgb)),
+    ]
+};
 
-const fn format(layout: Layout, order: ChannelOrder) -> FloatFormat {
-    FloatFormat { layout, order }
+const fn format(sample: Sample, layout: Layout, order: ChannelOrder) -> FloatFormat {
+    FloatFormat {
+        sample,
+        layout,
+        order,
+    }
 }
 
 /// Caps of every float frame there can be.
@@ -107,7 +120,7 @@ impl FloatVideoInfo {
 
     /// Bytes of one frame.
     pub fn frame_bytes(&self) -> usize {
-        self.width as usize * self.height as usize * 3 * size_of::<f32>()
+        self.width as usize * self.height as usize * 3 * self.format.sample.bytes()
     }
 }
 
@@ -179,7 +192,10 @@ mod tests {
              pixel-aspect-ratio=12/11",
         )
         .unwrap();
-        assert_eq!(info.format, format(Layout::Planar, ChannelOrder::Rgb));
+        assert_eq!(
+            info.format,
+            format(Sample::F32, Layout::Planar, ChannelOrder::Rgb)
+        );
         assert_eq!((info.width, info.height), (640, 360));
         assert_eq!(info.framerate, gst::Fraction::new(30000, 1001));
         assert_eq!(info.pixel_aspect_ratio, gst::Fraction::new(12, 11));

@@ -1,4 +1,4 @@
-//! `lipsyncframes`: the float32 frames of lip-sync and talking-head networks as 8-bit video.
+//! `lipsyncframes`: the float frames of lip-sync and talking-head networks as 8-bit video.
 //!
 //! - [`lipsyncframes`]: the GStreamer element
 //! - [`float_video`]: its input's media type, `video/x-float`

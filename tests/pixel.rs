@@ -6,14 +6,19 @@ mod common;
 use common::naive;
 use gstlipsyncframes::pixel::{
     ChannelOrder, ConvertError, FloatFormat, Layout, MAX_SIZE, Matrix, PixelFormat, Plan,
-    PlanError, Plane, Planes, Quantization, Range, Rectangle, Source, Target, backends,
+    PlanError, Plane, Planes, Quantization, Range, Rectangle, Sample, Source, Target, backends,
 };
+use half::f16;
 
-const SOURCE_FORMATS: [FloatFormat; 4] = [
+const SOURCE_FORMATS: [FloatFormat; 8] = [
     source_format(Layout::Interleaved, ChannelOrder::Bgr),
     source_format(Layout::Interleaved, ChannelOrder::Rgb),
     source_format(Layout::Planar, ChannelOrder::Bgr),
     source_format(Layout::Planar, ChannelOrder::Rgb),
+    float16(Layout::Interleaved, ChannelOrder::Bgr),
+    float16(Layout::Interleaved, ChannelOrder::Rgb),
+    float16(Layout::Planar, ChannelOrder::Bgr),
+    float16(Layout::Planar, ChannelOrder::Rgb),
 ];
 
 const RANGES: [Range; 3] = [Range::Unit, Range::SignedUnit, Range::Byte];
@@ -56,7 +61,19 @@ const SPLITS: [Split; 8] = [
 const UNTOUCHED: u8 = 0xa5;
 
 const fn source_format(layout: Layout, order: ChannelOrder) -> FloatFormat {
-    FloatFormat { layout, order }
+    FloatFormat {
+        sample: Sample::F32,
+        layout,
+        order,
+    }
+}
+
+const fn float16(layout: Layout, order: ChannelOrder) -> FloatFormat {
+    FloatFormat {
+        sample: Sample::F16,
+        layout,
+        order,
+    }
 }
 
 /// Interleaved RGB in 0 to 255, so that tests can state levels as they are.
@@ -714,14 +731,14 @@ fn like_naive_in_every_small_size() {
             // hundred neighbouring sizes
             variant += 1;
             let source = Source {
-                format: SOURCE_FORMATS[variant % 4],
+                format: SOURCE_FORMATS[variant % 8],
                 width: source_width,
                 height: source_height,
                 range: RANGES[variant % 3],
             };
             let frame = naive::noise_frame(&source, variant as u64);
             let image = naive::scale(&naive::levels(&source, &frame), width, height);
-            let rgb_format = PixelFormat::ALL[(variant / 4) % 8];
+            let rgb_format = PixelFormat::ALL[(variant / 8) % 8];
             for format in [PixelFormat::I420, PixelFormat::Nv12, rgb_format] {
                 let target = Target::new(format, width, height);
                 let target = coloured(target, COLORIMETRIES[(variant / 3) % 4]);
@@ -956,6 +973,35 @@ fn planes_that_the_format_lacks_are_ignored() {
             assert_planes_equal(&planes[..used], &expected, &target, stride);
             let mut unused = planes[used..].iter().flatten();
             assert!(unused.all(|&byte| byte == UNTOUCHED), "{format:?}");
+        }
+    }
+}
+
+#[test]
+fn every_float16_is_as_its_float32() {
+    let halves: Vec<u8> = (0..=u16::MAX).flat_map(u16::to_le_bytes).collect();
+    let floats = (0..=u16::MAX).flat_map(|bits| f16::from_bits(bits).to_f32().to_le_bytes());
+    let (halves, floats) = (halves.repeat(3), floats.collect::<Vec<u8>>().repeat(3));
+    for layout in [Layout::Interleaved, Layout::Planar] {
+        for range in RANGES {
+            for size in [256, 200, 333] {
+                let source = |format| Source {
+                    format,
+                    width: 256,
+                    height: 256,
+                    range,
+                };
+                let target = Target::new(PixelFormat::Rgb, size, size);
+                let wide = source(source_format(layout, ChannelOrder::Rgb));
+                let mut plan = Plan::with_backend(wide, target, "scalar").unwrap();
+                let expected = convert(&mut plan, &target, &floats, ONE_BAND);
+                for backend in backends() {
+                    let narrow = source(float16(layout, ChannelOrder::Rgb));
+                    let mut plan = Plan::with_backend(narrow, target, backend).unwrap();
+                    let planes = convert(&mut plan, &target, &halves, ONE_BAND);
+                    assert_planes_equal(&planes, &expected, &target, (backend, range));
+                }
+            }
         }
     }
 }
@@ -1319,7 +1365,7 @@ fn eight_threads_share_the_pool() {
         for (index, format) in PixelFormat::ALL.into_iter().enumerate() {
             let start = &start;
             let source = Source {
-                format: SOURCE_FORMATS[index % 4],
+                format: SOURCE_FORMATS[index % 8],
                 // Different sizes, large enough for convert() to split
                 width: 640 - 16 * index as u32,
                 height: 360,

@@ -13,8 +13,8 @@ mod report;
 mod two_pass;
 
 use gstlipsyncframes::pixel::{
-    ChannelOrder, FloatFormat, Layout, PixelFormat, Plan, Plane, Planes, Range, Source, Target,
-    backend, backends,
+    ChannelOrder, FloatFormat, Layout, PixelFormat, Plan, Plane, Planes, Range, Sample, Source,
+    Target, backend, backends,
 };
 use gstlipsyncframes::pool::default_threads;
 use report::{Report, Row};
@@ -22,6 +22,7 @@ use std::hint::black_box;
 
 const SOURCE: Source = Source {
     format: FloatFormat {
+        sample: Sample::F32,
         layout: Layout::Interleaved,
         order: ChannelOrder::Bgr,
     },

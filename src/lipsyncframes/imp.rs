@@ -187,7 +187,7 @@ impl ElementImpl for LipSyncFrames {
             gst::subclass::ElementMetadata::new(
                 "Lip-sync frames to video",
                 "Filter/Converter/Video/Scaler",
-                "Converts the float32 frames of lip-sync and talking-head networks, one or more \
+                "Converts the float frames of lip-sync and talking-head networks, one or more \
                  to a buffer, to scaled 8-bit video, by default RGBA or I420 of 320x320",
                 "The lipsyncframes authors",
             )

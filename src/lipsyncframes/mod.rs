@@ -1,7 +1,7 @@
 //! The `lipsyncframes` element.
 //!
-//! Turns the frames of a lip-sync or talking-head network, 32-bit floats in any of four layouts,
-//! 1 to 32 and more to a buffer, into 8-bit video of any size: usually 320x320, for `jpegenc`.
+//! Turns the frames of a lip-sync or talking-head network, floats of 32 or 16 bits in any of
+//! four layouts, 1 to 32 and more to a buffer, into 8-bit video of any size: usually 320x320, for `jpegenc`.
 //!
 //! ```text
 //! gst-launch-1.0 filesrc location=frames.f32 blocksize=2764800 \

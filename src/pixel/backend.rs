@@ -28,6 +28,7 @@ pub enum SourceRow<'a> {
 pub struct Kernels {
     /// The backend's name, as `stats` shows it and [`VARIABLE`] takes it
     pub name: &'static str,
+    pub widen: fn(halves: &[u8], floats: &mut [u8]),
     /// `scratch` has room for a whole source row and [`WINDOW_SAMPLES`](super::axis::WINDOW_SAMPLES) more in each channel.
     pub scale_row:
         fn(row: SourceRow, columns: &Columns, levels: Levels, scratch: &mut [f32], out: &mut [f32]),
@@ -47,6 +48,7 @@ static BASELINE: Kernels = Kernels {
     } else {
         "baseline"
     },
+    widen: wide::widen,
     scale_row: wide::scale_row,
     blend_rows: wide::blend_rows,
     halve_rows: wide::halve_rows,

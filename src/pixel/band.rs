@@ -3,7 +3,7 @@
 use super::axis::{Columns, Tap, WINDOW_SAMPLES};
 use super::backend::{Kernels, SourceRow};
 use super::color::{Levels, YCbCr};
-use super::format::{ChannelOrder, FloatFormat, Layout, PixelFormat, Planes};
+use super::format::{ChannelOrder, FloatFormat, Layout, PixelFormat, Planes, Sample};
 
 /// Everything that the bands of a conversion have in common.
 pub struct Recipe {
@@ -18,16 +18,18 @@ pub struct Recipe {
 
 /// Where the samples of a float frame are.
 pub struct SourceGeometry {
+    sample: Sample,
     layout: Layout,
     /// Position of the red, green and blue sample in a pixel, or of their planes in a frame
     order: [usize; 3],
     width: usize,
-    height: usize,
+    pub height: usize,
 }
 
 impl SourceGeometry {
     pub fn new(format: FloatFormat, width: usize, height: usize) -> Self {
         Self {
+            sample: format.sample,
             layout: format.layout,
             order: match format.order {
                 ChannelOrder::Rgb => [0, 1, 2],
@@ -39,31 +41,26 @@ impl SourceGeometry {
     }
 
     /// Samples of a whole row.
-    fn row_samples(&self) -> usize {
+    pub fn row_samples(&self) -> usize {
         self.width * 3
     }
 
     /// Bytes of a whole frame.
     pub fn frame_bytes(&self) -> usize {
-        self.bytes_of_rows(self.height)
-    }
-
-    /// Bytes of `rows` rows, or of all where there are not as many.
-    pub fn bytes_of_rows(&self, rows: usize) -> usize {
-        self.row_samples() * rows.min(self.height) * size_of::<f32>()
+        self.row_samples() * self.height * self.sample.bytes()
     }
 
     fn row<'a>(&self, frame: &'a [u8], row: usize) -> SourceRow<'a> {
         match self.layout {
             Layout::Interleaved => {
-                let bytes = self.row_samples() * size_of::<f32>();
+                let bytes = self.row_samples() * self.sample.bytes();
                 SourceRow::Interleaved {
                     pixels: &frame[row * bytes..(row + 1) * bytes],
                     order: self.order,
                 }
             }
             Layout::Planar => {
-                let bytes = self.width * size_of::<f32>();
+                let bytes = self.width * self.sample.bytes();
                 SourceRow::Planar(self.order.map(|plane| {
                     let start = (plane * self.height + row) * bytes;
                     &frame[start..start + bytes]
@@ -85,6 +82,8 @@ pub struct Scratch {
     finished: [Vec<f32>; 2],
     /// Their 2x2 means
     means: Vec<f32>,
+    /// A source row of float16, as float32
+    floats: Vec<u8>,
     /// A source row that is converted before it is scaled, each channel with as much room after it
     /// as a window that starts at its last sample reaches
     levels: Vec<f32>,
@@ -99,6 +98,10 @@ impl Scratch {
             held: [None; 2],
             finished: [row(), row()],
             means: vec![0.0; width.div_ceil(2) * 3],
+            floats: match recipe.source.sample {
+                Sample::F32 => Vec::new(),
+                Sample::F16 => vec![0; recipe.source.row_samples() * size_of::<f32>()],
+            },
             levels: vec![0.0; 3 * (recipe.source.width + WINDOW_SAMPLES)],
         }
     }
@@ -109,8 +112,13 @@ impl Scratch {
         if self.held[slot] == Some(row) {
             return;
         }
+        let source_row = recipe.source.row(frame, row);
+        let source_row = match recipe.source.sample {
+            Sample::F32 => source_row,
+            Sample::F16 => widen_row(source_row, recipe.kernels, &mut self.floats),
+        };
         (recipe.kernels.scale_row)(
-            recipe.source.row(frame, row),
+            source_row,
             &recipe.columns,
             recipe.levels,
             &mut self.levels,
@@ -130,6 +138,27 @@ impl Scratch {
         self.scale_row(recipe, frame, tap.second);
         let [top, bottom] = [tap.first, tap.second].map(|row| &self.ring[row % 2]);
         (recipe.kernels.blend_rows)(top, bottom, tap.weight, &mut self.finished[index]);
+    }
+}
+
+/// A row of float16 as one of float32, which is put into `floats`.
+fn widen_row<'a>(row: SourceRow, kernels: &Kernels, floats: &'a mut [u8]) -> SourceRow<'a> {
+    match row {
+        SourceRow::Interleaved { pixels, order } => {
+            (kernels.widen)(pixels, floats);
+            SourceRow::Interleaved {
+                pixels: floats,
+                order,
+            }
+        }
+        SourceRow::Planar(planes) => {
+            let mut wide = floats.chunks_exact_mut(planes[0].len() * 2);
+            SourceRow::Planar(planes.map(|plane| {
+                let floats = wide.next().unwrap_or_default();
+                (kernels.widen)(plane, floats);
+                &*floats
+            }))
+        }
     }
 }
 

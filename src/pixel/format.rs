@@ -18,9 +18,27 @@ pub enum Layout {
     Planar,
 }
 
-/// Format of a float32 frame, little-endian, tightly packed.
+/// Width of the samples of a float frame: little-endian IEEE 754 numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Sample {
+    F32,
+    /// Converted to float32 before anything else, which loses nothing
+    F16,
+}
+
+impl Sample {
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 => 2,
+        }
+    }
+}
+
+/// Format of a float frame, tightly packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FloatFormat {
+    pub sample: Sample,
     pub layout: Layout,
     pub order: ChannelOrder,
 }

@@ -1,4 +1,4 @@
-//! The pixel path: float32 frames to scaled 8-bit frames. No GStreamer in here.
+//! The pixel path: float frames to scaled 8-bit frames. No GStreamer in here.
 //!
 //! A [`Plan`] holds everything that follows from sizes and formats and is made once for them. It
 //! then converts frame after frame, each in one pass over the source, without allocating.
@@ -8,7 +8,11 @@
 //!
 //! // A white frame of 2x2 pixels, as a network emits it, to 4x4 RGBA.
 //! let source = Source {
-//!     format: FloatFormat { layout: Layout::Interleaved, order: ChannelOrder::Bgr },
+//!     format: FloatFormat {
+//!         sample: Sample::F32,
+//!         layout: Layout::Interleaved,
+//!         order: ChannelOrder::Bgr,
+//!     },
 //!     width: 2,
 //!     height: 2,
 //!     range: Range::Unit,
@@ -37,7 +41,7 @@ mod wide;
 
 pub use color::{Matrix, Quantization, Range};
 pub use error::{ConvertError, PlanError};
-pub use format::{ChannelOrder, FloatFormat, Layout, PixelFormat, Plane, Planes};
+pub use format::{ChannelOrder, FloatFormat, Layout, PixelFormat, Plane, Planes, Sample};
 
 use crate::pool;
 use backend::Kernels;
@@ -49,13 +53,13 @@ use std::sync::{Mutex, PoisonError};
 /// Largest width and height of a source or target frame.
 pub const MAX_SIZE: u32 = 16384;
 
-/// Least work for which a thread of its own pays, in bytes of floats that are read or made for it.
+/// Least work for which a thread of its own pays, in samples that are read or made for it.
 ///
 /// Handing over costs the caller 5 us when the other thread sleeps, and hardly anything when it is
 /// still awake from the last frame. Two threads took 0.5 to 0.6 of one thread's time in the latter
 /// case; where they were too late to help, a frame of 45 us became 5 us longer. One core converts
 /// this much in 15 to 20 us (virtual machine, Sapphire Rapids, 2 cores).
-const MIN_THREAD_BYTES: usize = 512 * 1024;
+const MIN_THREAD_SAMPLES: usize = 128 * 1024;
 
 /// Bands for each thread that shares a frame. Threads take one after the other, so that one that
 /// comes late leaves more of them to the others.
@@ -185,13 +189,13 @@ impl Plan {
     /// Number of threads that [`convert`](Self::convert) uses when it may use `threads`: fewer where
     /// a frame is too small to be worth the hand-over.
     pub fn threads(&self, threads: usize) -> usize {
-        let pixel_bytes = 3 * size_of::<f32>();
         let Rectangle { width, height, .. } = self.target.picture;
         let (rows, columns) = (height as usize, width as usize);
         // An output row needs two source rows, unless it shares them with its neighbours.
-        let work = self.recipe.source.bytes_of_rows(2 * rows) + rows * columns * pixel_bytes;
+        let read = self.recipe.source.row_samples() * self.recipe.source.height.min(2 * rows);
+        let made = 3 * rows * columns;
         threads
-            .min(work / MIN_THREAD_BYTES)
+            .min((read + made) / MIN_THREAD_SAMPLES)
             .clamp(1, self.row_pairs())
     }
 

@@ -11,6 +11,7 @@ use super::format::PixelFormat;
 
 pub static KERNELS: Kernels = Kernels {
     name: "scalar",
+    widen,
     scale_row,
     blend_rows,
     halve_rows,
@@ -42,6 +43,28 @@ pub(super) const NO_FRACTION: f32 = 12_582_912.0;
 /// library for each value where SSE 4.1 cannot be assumed.
 fn round(value: f32) -> u8 {
     ((value + NO_FRACTION) - NO_FRACTION) as u8
+}
+
+/// Samples of float16 to float32.
+fn widen(halves: &[u8], floats: &mut [u8]) {
+    let (halves, _) = halves.as_chunks();
+    let (floats, _) = floats.as_chunks_mut();
+    for (float, &half) in floats.iter_mut().zip(halves) {
+        *float = widen_sample(u16::from_le_bytes(half)).to_le_bytes();
+    }
+}
+
+/// IEEE 754 binary16 to binary32, which has room for all of it.
+fn widen_sample(half: u16) -> f32 {
+    let sign = if half & 0x8000 == 0 { 1.0 } else { -1.0 };
+    let fraction = f32::from(half & 0x3ff) / 1024.0;
+    let magnitude = match half >> 10 & 0x1f {
+        0 => fraction * 2f32.powi(-14),
+        31 if fraction == 0.0 => f32::INFINITY,
+        31 => f32::NAN,
+        exponent => (1.0 + fraction) * 2f32.powi(i32::from(exponent) - 15),
+    };
+    sign * magnitude
 }
 
 /// A source row, converted and scaled horizontally to an RGB row.

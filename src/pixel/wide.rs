@@ -57,6 +57,35 @@ pub fn channels_in_order(rgb: &mut [f32], order: [usize; 3]) -> [&mut [f32]; 3] 
 }
 
 #[inline(always)]
+pub fn widen(halves: &[u8], floats: &mut [u8]) {
+    let (halves, _) = halves.as_chunks();
+    let (floats, _) = floats.as_chunks_mut();
+    for (float, &half) in floats.iter_mut().zip(halves) {
+        *float = widen_sample(u16::from_le_bytes(half)).to_le_bytes();
+    }
+}
+
+/// As [`scalar::widen_sample`](super::scalar), by moving exponent and fraction to where a float32
+/// has them.
+#[inline(always)]
+fn widen_sample(half: u16) -> f32 {
+    /// Between the two exponents' biases, 15 and 127
+    const REBIAS: u32 = 112 << 23;
+    /// 2^-14, the least normal float16. A subnormal one becomes this and its fraction of it, so that it
+    /// does not matter whether the processor takes subnormals of float32 as 0.
+    const LEAST: u32 = 113 << 23;
+    let bits = u32::from(half & 0x7fff) << 13;
+    let magnitude = if bits < 1 << 23 {
+        (f32::from_bits(LEAST + bits) - f32::from_bits(LEAST)).to_bits()
+    } else if bits < 31 << 23 {
+        bits + REBIAS
+    } else {
+        bits + 2 * REBIAS
+    };
+    f32::from_bits(magnitude | u32::from(half & 0x8000) << 16)
+}
+
+#[inline(always)]
 pub fn scale_row(
     row: SourceRow,
     columns: &Columns,

@@ -6,8 +6,9 @@
 #![allow(dead_code)]
 
 use gstlipsyncframes::pixel::{
-    ChannelOrder, Layout, Matrix, PixelFormat, Quantization, Range, Source, Target,
+    ChannelOrder, Layout, Matrix, PixelFormat, Quantization, Range, Sample, Source, Target,
 };
+use half::f16;
 
 /// Red, green and blue levels, 0 to 255, not rounded yet; rows from top to bottom.
 pub struct Image {
@@ -87,7 +88,8 @@ pub fn convert(source: &Source, target: &Target, bytes: &[u8]) -> Vec<Vec<u8>> {
 /// Step 1: floats to levels.
 pub fn levels(source: &Source, bytes: &[u8]) -> Image {
     let (width, height) = (source.width as usize, source.height as usize);
-    assert_eq!(bytes.len(), width * height * 3 * 4);
+    let sample_bytes = source.format.sample.bytes();
+    assert_eq!(bytes.len(), width * height * 3 * sample_bytes);
     let [red, green, blue] = match source.format.order {
         ChannelOrder::Rgb => [0, 1, 2],
         ChannelOrder::Bgr => [2, 1, 0],
@@ -97,8 +99,11 @@ pub fn levels(source: &Source, bytes: &[u8]) -> Image {
             Layout::Interleaved => (y * width + x) * 3 + channel,
             Layout::Planar => (channel * height + y) * width + x,
         };
-        let at = index * 4;
-        let sample = f32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        let at = index * sample_bytes;
+        let sample = match source.format.sample {
+            Sample::F32 => f32::from_le_bytes([0, 1, 2, 3].map(|byte| bytes[at + byte])),
+            Sample::F16 => f16::from_le_bytes([0, 1].map(|byte| bytes[at + byte])).to_f32(),
+        };
         sample_to_level(sample, source.range)
     };
     Image::from_fn(width, height, |x, y| {
@@ -311,5 +316,18 @@ pub fn noise(samples: usize, range: Range, seed: u64) -> Vec<u8> {
 /// [`noise`] that fills one frame of `source`.
 pub fn noise_frame(source: &Source, seed: u64) -> Vec<u8> {
     let samples = source.width as usize * source.height as usize * 3;
-    noise(samples, source.range, seed)
+    let floats = noise(samples, source.range, seed);
+    match source.format.sample {
+        Sample::F32 => floats,
+        Sample::F16 => to_float16(&floats),
+    }
+}
+
+/// The nearest float16 of each float32.
+pub fn to_float16(floats: &[u8]) -> Vec<u8> {
+    let (floats, _) = floats.as_chunks();
+    let halves = floats
+        .iter()
+        .map(|&bytes| f16::from_f32(f32::from_le_bytes(bytes)));
+    halves.flat_map(f16::to_le_bytes).collect()
 }

@@ -14,7 +14,7 @@ mod streaming;
 use gst::glib;
 use gst::prelude::*;
 use gst_check::Harness;
-use gstlipsyncframes::pixel::{ChannelOrder, FloatFormat, Layout};
+use gstlipsyncframes::pixel::{ChannelOrder, FloatFormat, Layout, Sample};
 use std::sync::Once;
 
 /// Caps of a frame that most tests use: 4x2, 96 bytes, 25 frames/s.
@@ -129,25 +129,26 @@ fn first_bytes(buffers: &[gst::Buffer]) -> Vec<u8> {
     buffers.iter().map(first_byte).collect()
 }
 
-const FLOAT_FORMATS: [(&str, FloatFormat); 4] = [
-    (
-        "BGR_F32LE",
-        float_format(Layout::Interleaved, ChannelOrder::Bgr),
-    ),
-    (
-        "RGB_F32LE",
-        float_format(Layout::Interleaved, ChannelOrder::Rgb),
-    ),
-    (
-        "BGRP_F32LE",
-        float_format(Layout::Planar, ChannelOrder::Bgr),
-    ),
-    (
-        "RGBP_F32LE",
-        float_format(Layout::Planar, ChannelOrder::Rgb),
-    ),
-];
+const FLOAT_FORMATS: [(&str, FloatFormat); 8] = {
+    use ChannelOrder::{Bgr, Rgb};
+    use Layout::{Interleaved, Planar};
+    use Sample::{F16, F32};
+    [
+        ("BGR_F32LE", float_format(F32, Interleaved, Bgr)),
+        ("RGB_F32LE", float_format(F32, Interleaved, Rgb)),
+        ("BGRP_F32LE", float_format(F32, Planar, Bgr)),
+        ("RGBP_F32LE", float_format(F32, Planar, Rgb)),
+        ("BGR_F16LE", float_format(F16, Interleaved, Bgr)),
+        ("RGB_F16LE", float_format(F16, Interleaved, Rgb)),
+        ("BGRP_F16LE", float_format(F16, Planar, Bgr)),
+        ("RGBP_F16LE", float_format(F16, Planar, Rgb)),
+    ]
+};
 
-const fn float_format(layout: Layout, order: ChannelOrder) -> FloatFormat {
-    FloatFormat { layout, order }
+const fn float_format(sample: Sample, layout: Layout, order: ChannelOrder) -> FloatFormat {
+    FloatFormat {
+        sample,
+        layout,
+        order,
+    }
 }

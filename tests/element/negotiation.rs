@@ -215,7 +215,8 @@ fn upstream_sees_what_downstream_s_framerate_allows() {
     let setup = Setup::new("").downstream("video/x-raw,framerate=30/1,format=RGBA,width=10");
     let caps = setup.sink_pad().query_caps(None);
     let expected: gst::Caps = "video/x-float,framerate=30/1,width=[1,16384],height=[1,16384],\
-                               format={BGR_F32LE,RGB_F32LE,BGRP_F32LE,RGBP_F32LE}"
+                               format={BGR_F32LE,RGB_F32LE,BGRP_F32LE,RGBP_F32LE,\
+                               BGR_F16LE,RGB_F16LE,BGRP_F16LE,RGBP_F16LE}"
         .parse()
         .unwrap();
     assert!(caps == expected, "{caps}");

@@ -70,6 +70,8 @@ pub struct FloatVideoInfo {
     /// Frames per second, 0/1 if unknown or variable
     pub framerate: gst::Fraction,
     pub pixel_aspect_ratio: gst::Fraction,
+    /// How many frames every buffer holds; `None`: one or more, as its size says
+    pub frames_in_buffer: Option<usize>,
 }
 
 impl FloatVideoInfo {
@@ -79,25 +81,17 @@ impl FloatVideoInfo {
     ///
     /// A sentence that names the field, its value and what was expected.
     pub fn from_caps(caps: &gst::CapsRef) -> Result<Self, String> {
-        let in_caps = |problem: String| format!("{problem}, in caps {caps}");
-        Self::from_fields(caps).map_err(in_caps)
+        in_system_memory(caps)
+            .and_then(Self::from_fields)
+            .map_err(|problem| format!("{problem}, in caps {caps}"))
     }
 
-    fn from_fields(caps: &gst::CapsRef) -> Result<Self, String> {
-        let structure = caps.structure(0).ok_or("no media type")?;
+    fn from_fields(structure: &gst::StructureRef) -> Result<Self, String> {
         if structure.name() != MEDIA_TYPE {
             return Err(format!(
                 "media type {}: expected {MEDIA_TYPE}",
                 structure.name()
             ));
-        }
-        let is_system_memory = |features: &gst::CapsFeaturesRef| {
-            features.is_any() || features.is_equal(gst::CAPS_FEATURES_MEMORY_SYSTEM_MEMORY.as_ref())
-        };
-        if let Some(features) = caps.features(0)
-            && !is_system_memory(features)
-        {
-            return Err(format!("features {features}: expected system memory"));
         }
         let expected_formats = FORMATS.map(|(name, _)| name).join(", ");
         let name: String = required(structure, "format", &expected_formats)?;
@@ -115,6 +109,7 @@ impl FloatVideoInfo {
                 "pixel-aspect-ratio",
                 gst::Fraction::new(1, 1),
             )?,
+            frames_in_buffer: None,
         })
     }
 
@@ -134,7 +129,20 @@ impl std::fmt::Display for FloatVideoInfo {
     }
 }
 
-fn required<'a, T: gst::glib::value::FromValue<'a>>(
+/// The first structure of `caps`, which must be about system memory.
+pub(crate) fn in_system_memory(caps: &gst::CapsRef) -> Result<&gst::StructureRef, String> {
+    let is_system_memory = |features: &gst::CapsFeaturesRef| {
+        features.is_any() || features.is_equal(gst::CAPS_FEATURES_MEMORY_SYSTEM_MEMORY.as_ref())
+    };
+    if let Some(features) = caps.features(0)
+        && !is_system_memory(features)
+    {
+        return Err(format!("features {features}: expected system memory"));
+    }
+    caps.structure(0).ok_or_else(|| "no media type".into())
+}
+
+pub(crate) fn required<'a, T: gst::glib::value::FromValue<'a>>(
     structure: &'a gst::StructureRef,
     field: &str,
     expected: &str,
@@ -148,17 +156,25 @@ fn required<'a, T: gst::glib::value::FromValue<'a>>(
 }
 
 fn size(structure: &gst::StructureRef, field: &str) -> Result<u32, String> {
-    let expected = format!("1 to {MAX_SIZE}");
-    let value: i32 = required(structure, field, &expected)?;
-    u32::try_from(value)
+    let value: i32 = required(structure, field, &format!("1 to {MAX_SIZE}"))?;
+    size_in_range(field, value)
+}
+
+/// A width or height that can be converted.
+pub(crate) fn size_in_range<T>(field: &str, value: T) -> Result<u32, String>
+where
+    T: Copy + std::fmt::Display + TryInto<u32>,
+{
+    value
+        .try_into()
         .ok()
         .filter(|size| (1..=MAX_SIZE).contains(size))
-        .ok_or_else(|| format!("{field} {value}: expected {expected}"))
+        .ok_or_else(|| format!("{field} {value}: expected 1 to {MAX_SIZE}"))
 }
 
 /// A fraction that is not negative, or `absent` where the caps do not say. A pixel aspect ratio or
 /// framerate of 0 in the denominator cannot be expressed in caps.
-fn fraction(
+pub(crate) fn fraction(
     structure: &gst::StructureRef,
     field: &str,
     absent: gst::Fraction,

@@ -2,6 +2,7 @@
 //!
 //! - [`lipsyncframes`]: the GStreamer element
 //! - [`float_video`]: its input's media type, `video/x-float`
+//! - [`tensors`]: NNStreamer's media type, `other/tensors`, which it takes as well
 //! - [`pixel`]: the conversion itself, usable without GStreamer
 //! - [`pool`]: the threads that all conversions of the process share
 //!
@@ -12,6 +13,7 @@ pub mod float_video;
 pub mod lipsyncframes;
 pub mod pixel;
 pub mod pool;
+pub mod tensors;
 
 use gst::glib;
 

@@ -56,6 +56,14 @@ impl Batch {
             ));
         }
         let frames = bytes / frame_bytes;
+        if let Some(expected) = info.frames_in_buffer
+            && frames != expected
+        {
+            return Err(format!(
+                "a buffer of {bytes} bytes, {frames} frames: expected {expected} frames of {info}, \
+                 as the dimensions of the tensors say"
+            ));
+        }
         let timing = Timing::new(buffer.pts(), buffer.duration(), info.framerate, frames)?;
         let data = buffer
             .into_mapped_buffer_readable()

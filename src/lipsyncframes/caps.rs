@@ -2,6 +2,7 @@
 
 use crate::float_video::{self, FloatVideoInfo};
 use crate::pixel::{Matrix, PixelFormat, Quantization, Rectangle, Target};
+use crate::tensors::{self, Reading};
 use gst::prelude::*;
 use gst_video::{VideoColorMatrix, VideoColorRange, VideoColorimetry, VideoFormat, VideoInfo};
 
@@ -28,6 +29,25 @@ fn video_format(format: PixelFormat) -> VideoFormat {
     }
 }
 
+/// Caps of everything that can be converted.
+pub fn input_template() -> gst::Caps {
+    let mut caps = float_video::template_caps();
+    caps.merge_structure(tensors::template_structure());
+    caps
+}
+
+/// Reads input caps; of tensors, what they leave open as `reading` says.
+///
+/// # Errors
+///
+/// A sentence that names the field, its value and what was expected.
+pub fn input_info(caps: &gst::CapsRef, reading: Reading) -> Result<FloatVideoInfo, String> {
+    match caps.structure(0) {
+        Some(structure) if structure.name() == tensors::MEDIA_TYPE => tensors::info(caps, reading),
+        _ => FloatVideoInfo::from_caps(caps),
+    }
+}
+
 /// Caps of every frame that can be made.
 pub fn output_template() -> gst::Caps {
     gst::Caps::from(output_structure())
@@ -45,9 +65,15 @@ pub fn output_caps(input: &gst::CapsRef) -> gst::Caps {
     }
     let outputs = input.iter().map(|input| {
         let mut output = output_structure();
-        match input.value("framerate") {
-            Ok(framerate) => output.set_value("framerate", framerate.clone()),
-            Err(_) => output.set("framerate", gst::Fraction::new(0, 1)),
+        if input.name() == tensors::MEDIA_TYPE {
+            // It depends on the dimensions.
+            if let Some(framerate) = tensors::framerate(input) {
+                output.set("framerate", framerate);
+            }
+        } else if let Ok(framerate) = input.value("framerate") {
+            output.set_value("framerate", framerate.clone());
+        } else {
+            output.set("framerate", gst::Fraction::new(0, 1));
         }
         output.set("interlace-mode", "progressive");
         output
@@ -57,7 +83,7 @@ pub fn output_caps(input: &gst::CapsRef) -> gst::Caps {
 
 /// What `output` can be made of.
 pub fn input_caps(output: &gst::CapsRef) -> gst::Caps {
-    let template = float_video::template_caps();
+    let template = input_template();
     if output.is_any() {
         return template;
     }
@@ -65,7 +91,9 @@ pub fn input_caps(output: &gst::CapsRef) -> gst::Caps {
         let framerate = output.value("framerate").ok().cloned();
         template.iter().map(move |template| {
             let mut input = template.to_owned();
-            if let Some(framerate) = &framerate {
+            if let Some(framerate) = &framerate
+                && input.name() == float_video::MEDIA_TYPE
+            {
                 input.set_value("framerate", framerate.clone());
             }
             input

@@ -2,10 +2,11 @@
 
 use super::batch::{Batch, Frame};
 use super::stats::Stats;
-use super::{LipSyncFramesRange, caps};
+use super::{LipSyncFramesChannelOrder, LipSyncFramesLayout, LipSyncFramesRange, caps};
 use crate::float_video::{self, FloatVideoInfo};
 use crate::pixel::{Plan, Plane, Source};
 use crate::pool;
+use crate::tensors::{self, Reading};
 
 use gst::glib;
 use gst::prelude::*;
@@ -30,9 +31,18 @@ struct Settings {
     range: LipSyncFramesRange,
     add_borders: bool,
     n_threads: u32,
+    layout: LipSyncFramesLayout,
+    channel_order: LipSyncFramesChannelOrder,
 }
 
 impl Settings {
+    fn reading(&self) -> Reading {
+        Reading {
+            layout: self.layout.into(),
+            order: self.channel_order.into(),
+        }
+    }
+
     fn threads(&self) -> usize {
         match self.n_threads {
             0 => pool::default_threads(),
@@ -136,6 +146,19 @@ impl ObjectImpl for LipSyncFrames {
                     .default_value(0)
                     .mutable_playing()
                     .build(),
+                glib::ParamSpecEnum::builder_with_default("layout", LipSyncFramesLayout::default())
+                    .nick("Layout")
+                    .blurb("Layout of tensors (other/tensors) whose dimensions fit both")
+                    .mutable_ready()
+                    .build(),
+                glib::ParamSpecEnum::builder_with_default(
+                    "channel-order",
+                    LipSyncFramesChannelOrder::default(),
+                )
+                .nick("Channel order")
+                .blurb("Order of the channels of tensors (other/tensors), whose caps do not say it")
+                .mutable_ready()
+                .build(),
                 glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
                     .nick("Statistics")
                     .blurb(
@@ -163,6 +186,10 @@ impl ObjectImpl for LipSyncFrames {
                 self.obj().reconfigure_src();
             }
             "n-threads" => settings.n_threads = value.get().unwrap_or(settings.n_threads),
+            "layout" => settings.layout = value.get().unwrap_or(settings.layout),
+            "channel-order" => {
+                settings.channel_order = value.get().unwrap_or(settings.channel_order);
+            }
             name => gst::error!(CAT, imp = self, "no property {name} that can be set"),
         }
     }
@@ -173,6 +200,8 @@ impl ObjectImpl for LipSyncFrames {
             "range" => settings.range.to_value(),
             "add-borders" => settings.add_borders.to_value(),
             "n-threads" => settings.n_threads.to_value(),
+            "layout" => settings.layout.to_value(),
+            "channel-order" => settings.channel_order.to_value(),
             "stats" => lock(&self.stats).to_structure().to_value(),
             _ => pspec.default_value().clone(),
         }
@@ -198,11 +227,7 @@ impl ElementImpl for LipSyncFrames {
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
             [
-                (
-                    "sink",
-                    gst::PadDirection::Sink,
-                    float_video::template_caps(),
-                ),
+                ("sink", gst::PadDirection::Sink, caps::input_template()),
                 ("src", gst::PadDirection::Src, caps::output_template()),
             ]
             .into_iter()
@@ -279,19 +304,19 @@ impl BaseTransformImpl for LipSyncFrames {
             .unwrap_or_else(gst::Caps::new_empty)
     }
 
-    /// Any float frames at all are let in, so that `sink_event` can say what is wrong with them.
+    /// Any float frames or tensors at all are let in, so that `sink_event` can say what is wrong with them.
     /// All that the application would hear otherwise is "not-negotiated".
     fn accept_caps(&self, direction: gst::PadDirection, caps: &gst::Caps) -> bool {
-        let is_float_video = caps
-            .structure(0)
-            .is_some_and(|structure| structure.name() == float_video::MEDIA_TYPE);
-        (direction == gst::PadDirection::Sink && is_float_video)
+        let is_known = caps.structure(0).is_some_and(|structure| {
+            [float_video::MEDIA_TYPE, tensors::MEDIA_TYPE].contains(&structure.name().as_str())
+        });
+        (direction == gst::PadDirection::Sink && is_known)
             || self.parent_accept_caps(direction, caps)
     }
 
     fn set_caps(&self, incaps: &gst::Caps, outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
         let settings = *lock(&self.settings);
-        let conversion = FloatVideoInfo::from_caps(incaps).and_then(|input| {
+        let conversion = caps::input_info(incaps, settings.reading()).and_then(|input| {
             let output = gst_video::VideoInfo::from_caps(outcaps)
                 .map_err(|_| format!("output caps {outcaps} are no video frames"))?;
             Conversion::new(input, output, settings)
@@ -320,8 +345,7 @@ impl BaseTransformImpl for LipSyncFrames {
                 // The conversion stays: BaseTransform does not call set_caps for caps that are
                 // the same again.
                 lock(&self.state).batch = None;
-                let is_set =
-                    FloatVideoInfo::from_caps(&caps).is_ok() && self.parent_sink_event(event);
+                let is_set = self.input_info(&caps).is_ok() && self.parent_sink_event(event);
                 if is_set {
                     lock(&self.state).refused = None;
                 } else {
@@ -425,8 +449,12 @@ impl BaseTransformImpl for LipSyncFrames {
 }
 
 impl LipSyncFrames {
+    fn input_info(&self, caps: &gst::CapsRef) -> Result<FloatVideoInfo, String> {
+        caps::input_info(caps, lock(&self.settings).reading())
+    }
+
     fn fixate_output(&self, caps: &gst::CapsRef, candidates: &gst::CapsRef) -> Option<gst::Caps> {
-        let input = FloatVideoInfo::from_caps(caps).ok()?;
+        let input = self.input_info(caps).ok()?;
         let add_borders = lock(&self.settings).add_borders;
         caps::fixate(&input, candidates, add_borders)
     }
@@ -450,7 +478,7 @@ impl LipSyncFrames {
         if lock(&self.state).refused.as_ref() == Some(&caps) {
             return;
         }
-        if let Err(problem) = FloatVideoInfo::from_caps(&caps) {
+        if let Err(problem) = self.input_info(&caps) {
             gst::element_imp_error!(self, gst::StreamError::Format, ("{problem}"));
         } else {
             if self.is_flushing() {

@@ -12,6 +12,10 @@
 //! Each frame leaves as a buffer of its own. With t = the input's PTS and d = 1/framerate, frame i
 //! has PTS t + i * d and duration d.
 //!
+//! Tensors of NNStreamer are taken as well: `other/tensors` with one static tensor of `float32` or
+//! `float16` and `dimensions` of `3:WIDTH:HEIGHT[:FRAMES]` (interleaved) or `WIDTH:HEIGHT:3[:FRAMES]`
+//! (planar). Their framerate is that of buffers: each frame lasts its part of a buffer.
+//!
 //! The output has the size that downstream asks for, 320x320 where that is open; the format is RGBA
 //! where downstream takes it, else I420, NV12, RGBx, BGRA, BGRx, RGB, BGR in this order. YCbCr is
 //! full-range BT.601, which is what JPEG wants, unless downstream asks for BT.709 or limited range.
@@ -20,13 +24,15 @@
 //!
 //! # Properties
 //!
-//! All can be changed while playing.
+//! All but `layout` and `channel-order` can be changed while playing.
 //!
 //! | property | values | default | |
 //! |---|---|---|---|
 //! | `range` | `unit` (0 to 1), `signed-unit` (-1 to 1), `byte` (0 to 255) | `unit` | what the network's floats mean; values outside are clamped, NaN is black |
 //! | `add-borders` | boolean | `false` | keep the display aspect with black borders instead of stretching |
 //! | `n-threads` | 0 to 16 | 0 | most threads to convert a frame on, the streaming thread among them; 0 is one per core, at most 16. Small frames are not split |
+//! | `layout` | `auto`, `interleaved`, `planar` | `auto` | layout of tensors whose dimensions fit both, such as `3:640:3` |
+//! | `channel-order` | `bgr`, `rgb` | `bgr` | order of the channels of tensors, whose caps do not say it |
 //! | `stats` | structure, read-only | | counters since the element started, see below |
 //!
 //! The fields of `stats` are of type `guint64` unless noted otherwise: `frames`, `batches` (input
@@ -39,6 +45,7 @@ mod caps;
 mod imp;
 mod stats;
 
+use crate::pixel::{ChannelOrder, Layout};
 use gst::glib;
 use gst::prelude::*;
 
@@ -69,6 +76,54 @@ impl From<LipSyncFramesRange> for crate::pixel::Range {
             LipSyncFramesRange::Unit => Self::Unit,
             LipSyncFramesRange::SignedUnit => Self::SignedUnit,
             LipSyncFramesRange::Byte => Self::Byte,
+        }
+    }
+}
+
+/// The layout of tensors: the element's `layout` property.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstLipSyncFramesLayout")]
+#[repr(i32)]
+pub enum LipSyncFramesLayout {
+    #[default]
+    #[enum_value(
+        name = "As the dimensions say, interleaved where they fit both",
+        nick = "auto"
+    )]
+    Auto = 0,
+    #[enum_value(name = "3:WIDTH:HEIGHT[:FRAMES]", nick = "interleaved")]
+    Interleaved = 1,
+    #[enum_value(name = "WIDTH:HEIGHT:3[:FRAMES]", nick = "planar")]
+    Planar = 2,
+}
+
+impl From<LipSyncFramesLayout> for Option<Layout> {
+    fn from(layout: LipSyncFramesLayout) -> Self {
+        match layout {
+            LipSyncFramesLayout::Auto => None,
+            LipSyncFramesLayout::Interleaved => Some(Layout::Interleaved),
+            LipSyncFramesLayout::Planar => Some(Layout::Planar),
+        }
+    }
+}
+
+/// The order of the channels of tensors: the element's `channel-order` property.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstLipSyncFramesChannelOrder")]
+#[repr(i32)]
+pub enum LipSyncFramesChannelOrder {
+    #[default]
+    #[enum_value(name = "Blue, green, red", nick = "bgr")]
+    Bgr = 0,
+    #[enum_value(name = "Red, green, blue", nick = "rgb")]
+    Rgb = 1,
+}
+
+impl From<LipSyncFramesChannelOrder> for ChannelOrder {
+    fn from(order: LipSyncFramesChannelOrder) -> Self {
+        match order {
+            LipSyncFramesChannelOrder::Bgr => Self::Bgr,
+            LipSyncFramesChannelOrder::Rgb => Self::Rgb,
         }
     }
 }

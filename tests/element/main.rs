@@ -10,6 +10,7 @@ mod memory;
 mod negotiation;
 mod properties;
 mod streaming;
+mod tensors;
 
 use gst::glib;
 use gst::prelude::*;

@@ -216,7 +216,9 @@ fn upstream_sees_what_downstream_s_framerate_allows() {
     let caps = setup.sink_pad().query_caps(None);
     let expected: gst::Caps = "video/x-float,framerate=30/1,width=[1,16384],height=[1,16384],\
                                format={BGR_F32LE,RGB_F32LE,BGRP_F32LE,RGBP_F32LE,\
-                               BGR_F16LE,RGB_F16LE,BGRP_F16LE,RGBP_F16LE}"
+                               BGR_F16LE,RGB_F16LE,BGRP_F16LE,RGBP_F16LE};\
+                               other/tensors,format=static,num_tensors=1,\
+                               types={float32,float16},framerate=[0/1,2147483647/1]"
         .parse()
         .unwrap();
     assert!(caps == expected, "{caps}");

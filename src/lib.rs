@@ -1,6 +1,7 @@
 //! `lipsyncframes`: the float frames of lip-sync and talking-head networks as 8-bit video.
 //!
-//! - [`lipsyncframes`]: the GStreamer element
+//! - [`lipsyncframes`]: the element
+//! - [`videotofloat`]: the element for the way back
 //! - [`float_video`]: its input's media type, `video/x-float`
 //! - [`tensors`]: NNStreamer's media type, `other/tensors`, which it takes as well
 //! - [`pixel`]: the conversion itself, usable without GStreamer
@@ -14,11 +15,20 @@ pub mod lipsyncframes;
 pub mod pixel;
 pub mod pool;
 pub mod tensors;
+pub mod videotofloat;
 
 use gst::glib;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks also what a panicking thread held: in the elements, all of it is valid after every statement,
+/// and a property getter must not panic in its turn.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
-    lipsyncframes::register(plugin)
+    lipsyncframes::register(plugin)?;
+    videotofloat::register(plugin)
 }
 
 gst::plugin_define!(

@@ -20,6 +20,31 @@ pub fn default_threads() -> usize {
     *THREADS
 }
 
+/// What an `n-threads` property of `n_threads` stands for.
+pub(crate) fn threads(n_threads: u32) -> usize {
+    match n_threads {
+        0 => default_threads(),
+        threads => threads as usize,
+    }
+}
+
+/// Starts the pool for an element that starts and may use `threads` threads.
+pub(crate) fn start(threads: usize) -> Result<(), gst::ErrorMessage> {
+    if threads > 1 {
+        shared().map_err(|error| {
+            gst::error_msg!(
+                gst::ResourceError::Failed,
+                (
+                    "The pool of {} threads cannot be started: {error}. Raise the limits on \
+                     threads and memory, or set n-threads=1 to do without the pool",
+                    default_threads()
+                )
+            )
+        })?;
+    }
+    Ok(())
+}
+
 /// The pool, created at the first call that succeeds.
 ///
 /// Never called while the plugin loads: GStreamer scans plugins in a forked helper process, where

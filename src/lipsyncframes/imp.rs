@@ -4,6 +4,7 @@ use super::batch::{Batch, Frame};
 use super::stats::Stats;
 use super::{LipSyncFramesChannelOrder, LipSyncFramesLayout, LipSyncFramesRange, caps};
 use crate::float_video::{self, FloatVideoInfo};
+use crate::lock;
 use crate::pixel::{Plan, Plane, Source};
 use crate::pool;
 use crate::tensors::{self, Reading};
@@ -15,7 +16,7 @@ use gst_base::subclass::prelude::*;
 use gst_base::subclass::{BaseTransformMode, base_transform::GenerateOutputSuccess};
 use gst_video::prelude::*;
 
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex};
 use std::time::Instant;
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -44,10 +45,7 @@ impl Settings {
     }
 
     fn threads(&self) -> usize {
-        match self.n_threads {
-            0 => pool::default_threads(),
-            threads => threads as usize,
-        }
+        pool::threads(self.n_threads)
     }
 }
 
@@ -109,12 +107,6 @@ impl Default for LipSyncFrames {
             stats: Mutex::new(Stats::new(settings.threads())),
         }
     }
-}
-
-/// Locks also what a panicking thread held: all of it is valid after every statement, and a
-/// property getter must not panic in its turn.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[glib::object_subclass]
@@ -247,18 +239,7 @@ impl BaseTransformImpl for LipSyncFrames {
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         let threads = lock(&self.settings).threads();
-        if threads > 1 {
-            pool::shared().map_err(|error| {
-                gst::error_msg!(
-                    gst::ResourceError::Failed,
-                    (
-                        "The pool of {} threads cannot be started: {error}. Raise the limits on \
-                         threads and memory, or set n-threads=1 to do without the pool",
-                        pool::default_threads()
-                    )
-                )
-            })?;
-        }
+        pool::start(threads)?;
         *lock(&self.stats) = Stats::new(threads);
         Ok(())
     }

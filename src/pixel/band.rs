@@ -21,7 +21,7 @@ pub struct SourceGeometry {
     sample: Sample,
     layout: Layout,
     /// Position of the red, green and blue sample in a pixel, or of their planes in a frame
-    order: [usize; 3],
+    pub order: [usize; 3],
     width: usize,
     pub height: usize,
 }

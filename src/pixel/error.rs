@@ -1,6 +1,6 @@
 //! What can be wrong with a plan, or with the memory that it is run on.
 
-use super::format::Planes;
+use super::format::{PixelFormat, Planes};
 use super::{MAX_SIZE, Rectangle, Target};
 
 /// Why no plan can be made.
@@ -20,6 +20,8 @@ pub enum PlanError {
         width: u32,
         height: u32,
     },
+    /// Float frames are made of RGB only.
+    NotRgb(PixelFormat),
     /// This machine cannot run a backend of that name.
     Backend(String),
 }
@@ -46,6 +48,10 @@ impl std::fmt::Display for PlanError {
                 "picture {w}x{h} at {x},{y} must lie in the target {width}x{height}, \
                  with its edges on even pixels or on the target's edge"
             ),
+            Self::NotRgb(format) => write!(
+                f,
+                "source format {format:?}: expected one of the RGB family"
+            ),
             Self::Backend(name) => {
                 let known: Vec<&str> = super::backends().collect();
                 write!(
@@ -65,6 +71,8 @@ impl std::error::Error for PlanError {}
 pub enum ConvertError {
     /// The source is not exactly one frame.
     Source { bytes: usize, expected: usize },
+    /// The target is not exactly one frame.
+    Target { bytes: usize, expected: usize },
     /// A plane's stride is less than its row, or the plane ends before its last row does.
     Plane {
         plane: usize,
@@ -82,6 +90,9 @@ impl std::fmt::Display for ConvertError {
         match self {
             Self::Source { bytes, expected } => {
                 write!(f, "source of {bytes} bytes: a frame is {expected} bytes")
+            }
+            Self::Target { bytes, expected } => {
+                write!(f, "target of {bytes} bytes: a frame is {expected} bytes")
             }
             Self::Plane {
                 plane,
@@ -153,25 +164,47 @@ pub(super) fn check_source(source: &[u8], expected: usize) -> Result<(), Convert
     }
 }
 
+pub(super) fn check_target(target: &[u8], expected: usize) -> Result<(), ConvertError> {
+    if target.len() == expected {
+        Ok(())
+    } else {
+        Err(ConvertError::Target {
+            bytes: target.len(),
+            expected,
+        })
+    }
+}
+
 pub(super) fn check_planes(planes: &Planes, target: &Target) -> Result<(), ConvertError> {
     let format = target.format;
     for (index, plane) in planes.iter().enumerate().take(format.n_planes()) {
         let row_bytes = format.row_bytes(index, target.width as usize);
         let rows = format.plane_rows(index, target.height as usize);
-        let expected_bytes = plane
-            .stride
-            .checked_mul(rows - 1)
-            .and_then(|bytes| bytes.checked_add(row_bytes))
-            .unwrap_or(usize::MAX);
-        if plane.stride < row_bytes || plane.data.len() < expected_bytes {
-            return Err(ConvertError::Plane {
-                plane: index,
-                bytes: plane.data.len(),
-                stride: plane.stride,
-                expected_bytes,
-                expected_stride: row_bytes,
-            });
-        }
+        check_plane(index, plane.data, plane.stride, row_bytes, rows)?;
+    }
+    Ok(())
+}
+
+/// Whether `data` holds `rows` rows of `row_bytes` bytes. The last may lack its padding.
+pub(super) fn check_plane(
+    plane: usize,
+    data: &[u8],
+    stride: usize,
+    row_bytes: usize,
+    rows: usize,
+) -> Result<(), ConvertError> {
+    let expected_bytes = stride
+        .checked_mul(rows - 1)
+        .and_then(|bytes| bytes.checked_add(row_bytes))
+        .unwrap_or(usize::MAX);
+    if stride < row_bytes || data.len() < expected_bytes {
+        return Err(ConvertError::Plane {
+            plane,
+            bytes: data.len(),
+            stride,
+            expected_bytes,
+            expected_stride: row_bytes,
+        });
     }
     Ok(())
 }

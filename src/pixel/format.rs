@@ -74,6 +74,15 @@ impl PixelFormat {
         matches!(self, Self::I420 | Self::Nv12)
     }
 
+    /// Which bytes of a pixel are red, green and blue, if it has those.
+    pub(super) fn positions(self) -> Option<[usize; 3]> {
+        match self {
+            Self::Rgba | Self::Rgbx | Self::Rgb => Some([0, 1, 2]),
+            Self::Bgra | Self::Bgrx | Self::Bgr => Some([2, 1, 0]),
+            Self::I420 | Self::Nv12 => None,
+        }
+    }
+
     pub(super) fn n_planes(self) -> usize {
         match self {
             Self::I420 => 3,

@@ -37,18 +37,21 @@ mod color;
 mod error;
 mod format;
 mod scalar;
+mod to_float;
 mod wide;
 
 pub use color::{Matrix, Quantization, Range};
 pub use error::{ConvertError, PlanError};
 pub use format::{ChannelOrder, FloatFormat, Layout, PixelFormat, Plane, Planes, Sample};
+pub use to_float::ToFloat;
 
+use crate::lock;
 use crate::pool;
 use backend::Kernels;
 use band::{Recipe, Scratch, SourceGeometry};
 use color::YCbCr;
 use format::split_off_top;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// Largest width and height of a source or target frame.
 pub const MAX_SIZE: u32 = 16384;
@@ -194,9 +197,7 @@ impl Plan {
         // An output row needs two source rows, unless it shares them with its neighbours.
         let read = self.recipe.source.row_samples() * self.recipe.source.height.min(2 * rows);
         let made = 3 * rows * columns;
-        threads
-            .min((read + made) / MIN_THREAD_SAMPLES)
-            .clamp(1, self.row_pairs())
+        threads_worth(read + made, threads).min(self.row_pairs())
     }
 
     /// Bands begin on even rows, so that none shares a chroma row with another.
@@ -270,7 +271,7 @@ impl Plan {
             let planes = split_off_top(&mut rest, recipe.format, rows.len());
             (rows, planes)
         }));
-        let next_band = || bands.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let next_band = || lock(&bands).next();
         let work = |scratch: &mut Scratch| {
             while let Some((rows, mut planes)) = next_band() {
                 band::convert(recipe, source, rows, &mut planes, scratch);
@@ -349,6 +350,13 @@ pub fn backend() -> &'static str {
 /// Names of the backends that this machine can run, the fastest first.
 pub fn backends() -> impl Iterator<Item = &'static str> {
     backend::available().map(|kernels| kernels.name)
+}
+
+/// How many of `threads` threads are worth it for so much work: at least 1.
+fn threads_worth(samples: usize, threads: usize) -> usize {
+    threads
+        .min(samples / MIN_THREAD_SAMPLES)
+        .clamp(1, pool::MAX_THREADS)
 }
 
 /// Repeats `pixel` over `row`.

@@ -1,0 +1,327 @@
+//! GObject and BaseTransform: translates between GStreamer and the pixel path.
+
+use crate::float_video::{self, FloatVideoInfo};
+use crate::lipsyncframes::LipSyncFramesRange;
+use crate::lock;
+use crate::pixel::{PixelFormat, ToFloat};
+use crate::pool;
+
+use gst::glib;
+use gst::prelude::*;
+use gst_base::subclass::BaseTransformMode;
+use gst_base::subclass::prelude::*;
+use gst_video::prelude::*;
+use gst_video::{VideoFormat, VideoFrameRef, VideoInfo};
+
+use std::sync::{LazyLock, Mutex};
+
+static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+    gst::DebugCategory::new(
+        "videotofloat",
+        gst::DebugColorFlags::empty(),
+        Some("8-bit video to float frames"),
+    )
+});
+
+/// What can be converted, in the order of preference: without alpha first.
+const FORMATS: [(VideoFormat, PixelFormat); 6] = [
+    (VideoFormat::Bgr, PixelFormat::Bgr),
+    (VideoFormat::Rgb, PixelFormat::Rgb),
+    (VideoFormat::Bgrx, PixelFormat::Bgrx),
+    (VideoFormat::Rgbx, PixelFormat::Rgbx),
+    (VideoFormat::Bgra, PixelFormat::Bgra),
+    (VideoFormat::Rgba, PixelFormat::Rgba),
+];
+
+/// Fields that float frames have in common with the video they are made of.
+const COMMON_FIELDS: [&str; 4] = ["width", "height", "framerate", "pixel-aspect-ratio"];
+
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Settings {
+    range: LipSyncFramesRange,
+    n_threads: u32,
+}
+
+/// What was negotiated, and the plan that follows from it.
+struct Conversion {
+    input: VideoInfo,
+    output: FloatVideoInfo,
+    /// The range that `plan` was made with
+    range: LipSyncFramesRange,
+    plan: ToFloat,
+}
+
+impl Conversion {
+    fn new(
+        input: VideoInfo,
+        output: FloatVideoInfo,
+        range: LipSyncFramesRange,
+    ) -> Result<Self, String> {
+        let (_, format) = FORMATS
+            .into_iter()
+            .find(|(known, _)| *known == input.format())
+            .ok_or_else(|| format!("format {}: expected one of RGB", input.format()))?;
+        let (width, height) = (input.width(), input.height());
+        if (width, height) != (output.width, output.height) {
+            let (output_width, output_height) = (output.width, output.height);
+            return Err(format!(
+                "{width}x{height} to {output_width}x{output_height}: expected the same size"
+            ));
+        }
+        let plan = ToFloat::new(format, width, height, output.format, range.into())
+            .map_err(|error| error.to_string())?;
+        Ok(Self {
+            input,
+            output,
+            range,
+            plan,
+        })
+    }
+}
+
+#[derive(Default)]
+pub struct VideoToFloat {
+    settings: Mutex<Settings>,
+    conversion: Mutex<Option<Conversion>>,
+}
+
+#[glib::object_subclass]
+impl ObjectSubclass for VideoToFloat {
+    const NAME: &'static str = "GstVideoToFloat";
+    type Type = super::VideoToFloat;
+    type ParentType = gst_base::BaseTransform;
+}
+
+impl ObjectImpl for VideoToFloat {
+    fn properties() -> &'static [glib::ParamSpec] {
+        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
+            vec![
+                glib::ParamSpecEnum::builder_with_default("range", LipSyncFramesRange::default())
+                    .nick("Range")
+                    .blurb("Range of the float samples")
+                    .mutable_playing()
+                    .build(),
+                glib::ParamSpecUInt::builder("n-threads")
+                    .nick("Threads")
+                    .blurb("Most threads to convert a frame on (0 = one per core, at most 16)")
+                    .maximum(pool::MAX_THREADS as u32)
+                    .default_value(0)
+                    .mutable_playing()
+                    .build(),
+            ]
+        });
+        &PROPERTIES
+    }
+
+    fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
+        let mut settings = lock(&self.settings);
+        // GObject has checked the type and the range. A value that still does not fit is left out
+        // rather than unwrapped: a panic in a setter would end the process.
+        match pspec.name() {
+            "range" => settings.range = value.get().unwrap_or(settings.range),
+            "n-threads" => settings.n_threads = value.get().unwrap_or(settings.n_threads),
+            name => gst::error!(CAT, imp = self, "no property {name} that can be set"),
+        }
+    }
+
+    fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        let settings = *lock(&self.settings);
+        match pspec.name() {
+            "range" => settings.range.to_value(),
+            "n-threads" => settings.n_threads.to_value(),
+            _ => pspec.default_value().clone(),
+        }
+    }
+}
+
+impl GstObjectImpl for VideoToFloat {}
+
+impl ElementImpl for VideoToFloat {
+    fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+        static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
+            gst::subclass::ElementMetadata::new(
+                "Video to float frames",
+                "Filter/Converter/Video",
+                "Converts 8-bit RGB video to float frames of the same size, as networks take them",
+                "The lipsyncframes authors",
+            )
+        });
+        Some(&METADATA)
+    }
+
+    fn pad_templates() -> &'static [gst::PadTemplate] {
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
+            [
+                ("sink", gst::PadDirection::Sink, video_template()),
+                ("src", gst::PadDirection::Src, float_video::template_caps()),
+            ]
+            .into_iter()
+            .filter_map(|(name, direction, caps)| {
+                gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps).ok()
+            })
+            .collect()
+        });
+        &TEMPLATES
+    }
+}
+
+fn video_template() -> gst::Caps {
+    let formats = FORMATS.map(|(format, _)| format.to_str());
+    gst::Caps::from(float_video::frame_structure(
+        "video/x-raw",
+        gst::List::new(formats),
+    ))
+}
+
+impl BaseTransformImpl for VideoToFloat {
+    const MODE: BaseTransformMode = BaseTransformMode::NeverInPlace;
+    const PASSTHROUGH_ON_SAME_CAPS: bool = false;
+    const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
+
+    fn start(&self) -> Result<(), gst::ErrorMessage> {
+        let threads = pool::threads(lock(&self.settings).n_threads);
+        pool::start(threads)
+    }
+
+    fn stop(&self) -> Result<(), gst::ErrorMessage> {
+        *lock(&self.conversion) = None;
+        Ok(())
+    }
+
+    fn transform_caps(
+        &self,
+        direction: gst::PadDirection,
+        caps: &gst::Caps,
+        filter: Option<&gst::Caps>,
+    ) -> Option<gst::Caps> {
+        let template = if direction == gst::PadDirection::Sink {
+            float_video::template_caps()
+        } else {
+            video_template()
+        };
+        let mut other = gst::Caps::new_empty();
+        for structure in caps.iter() {
+            for template in template.iter() {
+                let mut result = template.to_owned();
+                for field in COMMON_FIELDS {
+                    if let Ok(value) = structure.value(field) {
+                        result.set_value(field, value.clone());
+                    }
+                }
+                other.merge_structure(result);
+            }
+        }
+        Some(match filter {
+            Some(filter) => filter.intersect_with_mode(&other, gst::CapsIntersectMode::First),
+            None => other,
+        })
+    }
+
+    fn set_caps(&self, incaps: &gst::Caps, outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
+        let range = lock(&self.settings).range;
+        let conversion = VideoInfo::from_caps(incaps)
+            .map_err(|_| format!("input caps {incaps} are no video frames"))
+            .and_then(|input| {
+                let output = FloatVideoInfo::from_caps(outcaps)?;
+                Conversion::new(input, output, range)
+            })
+            .map_err(|problem| {
+                gst::element_imp_error!(self, gst::CoreError::Negotiation, ("{problem}"));
+                gst::loggable_error!(CAT, "{problem}")
+            })?;
+        *lock(&self.conversion) = Some(conversion);
+        Ok(())
+    }
+
+    fn unit_size(&self, caps: &gst::Caps) -> Option<usize> {
+        // In this order: VideoInfo takes any media type, and gives 0 bytes for what it does not know.
+        match FloatVideoInfo::from_caps(caps) {
+            Ok(info) => Some(info.frame_bytes()),
+            Err(_) => Some(VideoInfo::from_caps(caps).ok()?.size()),
+        }
+    }
+
+    /// The input's size depends on its strides, the output's does not.
+    fn transform_size(
+        &self,
+        _direction: gst::PadDirection,
+        _caps: &gst::Caps,
+        _size: usize,
+        othercaps: &gst::Caps,
+    ) -> Option<usize> {
+        self.unit_size(othercaps)
+    }
+
+    /// Rows with padding are understood, so that decoders need not copy their frames.
+    fn propose_allocation(
+        &self,
+        decide_query: Option<&gst::query::Allocation>,
+        query: &mut gst::query::Allocation,
+    ) -> Result<(), gst::LoggableError> {
+        query.add_allocation_meta::<gst_video::VideoMeta>(None);
+        self.parent_propose_allocation(decide_query, query)
+    }
+
+    /// Sees to it that there is a pool: float frames are large.
+    fn decide_allocation(
+        &self,
+        query: &mut gst::query::Allocation,
+    ) -> Result<(), gst::LoggableError> {
+        if query.allocation_pools().next().is_none()
+            && let (Some(caps), _) = query.get_owned()
+            && let Some(frame_bytes) = self.unit_size(&caps).and_then(|n| u32::try_from(n).ok())
+        {
+            query.add_allocation_pool(Some(&gst::BufferPool::new()), frame_bytes, 0, 0);
+        }
+        self.parent_decide_allocation(query)
+    }
+
+    fn transform(
+        &self,
+        input: &gst::Buffer,
+        output: &mut gst::BufferRef,
+    ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let settings = *lock(&self.settings);
+        let mut conversion = lock(&self.conversion).take();
+        let result = match &mut conversion {
+            Some(conversion) => convert(conversion, settings, input, output).map_err(|problem| {
+                gst::element_imp_error!(self, gst::StreamError::Failed, ("{problem}"));
+                gst::FlowError::Error
+            }),
+            None => Err(gst::FlowError::NotNegotiated),
+        };
+        *lock(&self.conversion) = conversion;
+        result.map(|()| gst::FlowSuccess::Ok)
+    }
+}
+
+/// # Errors
+///
+/// A sentence about what is wrong with the buffers.
+fn convert(
+    conversion: &mut Conversion,
+    settings: Settings,
+    input: &gst::BufferRef,
+    output: &mut gst::BufferRef,
+) -> Result<(), String> {
+    if settings.range != conversion.range {
+        let (input, output) = (conversion.input.clone(), conversion.output);
+        *conversion = Conversion::new(input, output, settings.range)?;
+    }
+    let frame = VideoFrameRef::from_buffer_ref_readable(input, &conversion.input)
+        .map_err(|_| format!("A buffer of {} bytes is no video frame", input.size()))?;
+    let pixels = frame
+        .plane_data(0)
+        .map_err(|error| format!("The input cannot be read: {error}"))?;
+    let stride = frame.plane_stride().first().copied().unwrap_or(0);
+    let stride = usize::try_from(stride)
+        .map_err(|_| format!("A stride of {stride} bytes: expected a positive one"))?;
+    let mut floats = output
+        .map_writable()
+        .map_err(|error| format!("The output buffer cannot be written: {error}"))?;
+    let threads = pool::threads(settings.n_threads);
+    conversion
+        .plan
+        .convert(pixels, stride, &mut floats, threads)
+        .map_err(|error| format!("A frame cannot be converted: {error}"))
+}

@@ -209,7 +209,7 @@ fn what_does_not_fit_is_refused() {
     }
 
     let plan = new(PixelFormat::Rgb, 4, 2).unwrap();
-    let mut floats = vec![0xff; 96];
+    let mut floats = [0xff; 96];
     for (source, stride, target, message) in [
         (24, 12, 95, "target of 95 bytes: a frame is 96 bytes"),
         (

@@ -1,108 +1,238 @@
 //! The element in pipelines: `appsrc ! lipsyncframes ! ...`.
 
+use crate::frames::{COLD, SOURCE, TARGET_SIZE, bytes, frames, planes, target};
 use crate::report::{Report, Row};
-use crate::{COLD, SOURCE, frames};
+use crate::two_pass::TwoPass;
 use gst::prelude::*;
+use gstlipsyncframes::pixel::{PixelFormat, Plan};
+use gstlipsyncframes::pool::default_threads;
+use std::hint::black_box;
+use std::sync::mpsc;
+
+const CAPS: &str = "video/x-float,format=BGR_F32LE,width=640,height=360,framerate=25/1";
 
 /// Frames to a buffer.
 const BATCH: usize = 25;
 
-/// Buffers pushed in one go.
-const BATCHES: usize = 2;
+/// `frames` in buffers of `batch`.
+fn buffers(frames: &[Vec<u8>], batch: usize) -> Vec<gst::Buffer> {
+    let batches = frames.chunks_exact(batch);
+    batches
+        .map(|frames| gst::Buffer::from_slice(frames.concat()))
+        .collect()
+}
 
-const PIPELINES: [(&str, &str); 6] = [
-    ("memcpy of the input", ""),
-    (
-        "to I420, one thread",
-        "lipsyncframes n-threads=1 ! video/x-raw,format=I420",
-    ),
-    (
-        "to RGBA, one thread",
-        "lipsyncframes n-threads=1 ! video/x-raw,format=RGBA",
-    ),
-    (
-        "to I420, all cores",
-        "lipsyncframes ! video/x-raw,format=I420",
-    ),
-    (
-        "to JPEG, one thread",
-        "lipsyncframes n-threads=1 ! jpegenc quality=75",
-    ),
-    (
-        "to JPEG, a second thread for jpegenc",
-        "lipsyncframes n-threads=1 ! queue ! jpegenc quality=75",
-    ),
-];
+fn n_frames(buffers: &[gst::Buffer]) -> usize {
+    buffers.iter().map(|buffer| buffer.size()).sum::<usize>() / bytes(&SOURCE)
+}
 
-pub fn measure_all(report: &mut Report) {
-    gst::init().expect("GStreamer");
-    gstlipsyncframes::plugin_register_static().expect("the plugin");
-    let frames = frames(&SOURCE, COLD);
-    let batches: Vec<Vec<u8>> = frames.chunks_exact(BATCH).map(<[_]>::concat).collect();
-    let rows = PIPELINES.map(|(name, elements)| {
-        let n_frames = BATCHES * BATCH;
-        if elements.is_empty() {
-            let batches = &batches;
-            let mut copy = batches[0].clone();
-            return Row::new(name, n_frames, move || {
-                for batch in batches {
-                    copy.copy_from_slice(batch);
-                }
-            });
-        }
-        let buffers: Vec<gst::Buffer> = batches
-            .iter()
-            .map(|batch| gst::Buffer::from_slice(batch.clone()))
-            .collect();
-        let running = Running::new(elements);
-        Row::new(name, n_frames, move || running.convert(&buffers))
-    });
-    report.section(
-        "Pipelines: appsrc ! ... ! fakesink, batches of 25, BGR 640x360 to 320x320",
-        rows.into(),
+fn pipeline<'a>(name: &str, elements: &str, buffers: &'a [gst::Buffer]) -> Row<'a> {
+    let n_frames = n_frames(buffers);
+    let running = Running::new(elements, n_frames);
+    Row::new(name, n_frames, move || {
+        running.push(buffers);
+        running.wait();
+    })
+}
+
+pub fn measure_element(report: &mut Report) {
+    let buffers = buffers(&frames(&SOURCE, COLD), BATCH);
+    let rows = vec![
+        copy(&buffers),
+        kernel("the conversion alone, to I420", PixelFormat::I420, &buffers),
+        pipeline(
+            "n-threads=1, to I420",
+            "lipsyncframes n-threads=1 ! video/x-raw,format=I420",
+            &buffers,
+        )
+        .compared_to(1),
+        kernel("the conversion alone, to RGBA", PixelFormat::Rgba, &buffers),
+        pipeline(
+            "n-threads=1, to RGBA",
+            "lipsyncframes n-threads=1 ! video/x-raw,format=RGBA",
+            &buffers,
+        )
+        .compared_to(3),
+        pipeline(
+            "to I420",
+            "lipsyncframes ! video/x-raw,format=I420",
+            &buffers,
+        )
+        .compared_to(1),
+    ];
+    let times = report.section(
+        "The element: appsrc ! lipsyncframes ! fakesink, batches of 25, BGR 640x360 to 320x320",
+        rows,
     );
+    report.note(&format!(
+        "On one thread, the element and its pipeline add {:.1} us to a frame of I420, {:.1} us to one of RGBA: medians of the differences within a round.",
+        times.difference(2, 1),
+        times.difference(4, 3),
+    ));
+}
+
+fn copy(buffers: &[gst::Buffer]) -> Row<'_> {
+    let mut copy = vec![0; buffers[0].size()];
+    Row::new("memcpy of the input", n_frames(buffers), move || {
+        for buffer in buffers {
+            copy.copy_from_slice(&buffer.map_readable().expect("readable"));
+            black_box(&mut copy);
+        }
+    })
+}
+
+/// What the element does with the frames, without the element.
+fn kernel<'a>(name: &str, format: PixelFormat, buffers: &'a [gst::Buffer]) -> Row<'a> {
+    let target = target(format);
+    let mut plan = Plan::new(SOURCE, target).expect("a valid plan");
+    // fakesink keeps the last frame, so that the element's pool uses two buffers in turn.
+    let out_bytes = (TARGET_SIZE.0 * TARGET_SIZE.1 * 4) as usize;
+    let mut outs = [vec![0; out_bytes], vec![0; out_bytes]];
+    Row::new(name, n_frames(buffers), move || {
+        for buffer in buffers {
+            let batch = buffer.map_readable().expect("readable");
+            for (index, frame) in batch.chunks_exact(bytes(&SOURCE)).enumerate() {
+                let out = &mut outs[index % 2];
+                plan.convert(frame, planes(out, &target), 1)
+                    .expect("planned for these frames");
+                black_box(out);
+            }
+        }
+    })
+}
+
+pub fn measure_jpeg(report: &mut Report) {
+    let frames = frames(&SOURCE, BATCH);
+    let buffers = buffers(&frames, BATCH);
+    let mut rows = vec![
+        two_pass_jpeg("two passes, then jpegenc, on one thread", &frames, 1),
+        two_pass_jpeg(
+            "two passes, rows over all cores, then jpegenc",
+            &frames,
+            default_threads(),
+        ),
+    ];
+    for elements in [
+        "lipsyncframes n-threads=1 ! jpegenc quality=75",
+        "lipsyncframes ! jpegenc quality=75",
+        "lipsyncframes n-threads=1 ! queue ! jpegenc quality=75",
+        "lipsyncframes ! queue ! jpegenc quality=75",
+    ] {
+        rows.push(pipeline(elements, elements, &buffers));
+    }
+    let times = report.section("To JPEG: a batch of 25, BGR 640x360 to 320x320", rows);
+    let milliseconds = |row: usize| times.median(row) * BATCH as f64 / 1e3;
+    report.note(&format!(
+        "The batch took {:.1} ms with two passes on one thread, {:.1} ms with lipsyncframes ! jpegenc.",
+        milliseconds(0),
+        milliseconds(3),
+    ));
+}
+
+/// The first system's way to JPEGs, one frame after the other.
+fn two_pass_jpeg<'a>(name: &str, frames: &'a [Vec<u8>], threads: usize) -> Row<'a> {
+    let mut two_pass = TwoPass::new(&SOURCE, TARGET_SIZE, threads);
+    let mut encoder = gst_check::Harness::new_parse(
+        "videoconvert ! video/x-raw,format=I420,colorimetry=1:4:0:0 ! jpegenc quality=75",
+    );
+    encoder.set_src_caps_str("video/x-raw,format=RGBA,width=320,height=320,framerate=25/1");
+    Row::new(name, frames.len(), move || {
+        for frame in frames {
+            let picture = gst::Buffer::from_slice(two_pass.convert(frame).to_vec());
+            black_box(encoder.push_and_pull(picture).expect("a JPEG"));
+        }
+    })
+}
+
+/// Many pipelines for the cores, and as few as two, with the same frames in the same batches.
+pub fn measure_many(report: &mut Report) {
+    const PASSES: usize = 4;
+    let buffers = buffers(&frames(&SOURCE, COLD), 4);
+    let mut rows = Vec::new();
+    for (target, elements) in [
+        ("I420", "lipsyncframes ! video/x-raw,format=I420"),
+        ("JPEG", "lipsyncframes ! jpegenc quality=75"),
+    ] {
+        let base = rows.len();
+        for count in [2, 16] {
+            let buffers = &buffers;
+            let shares: Vec<_> = buffers
+                .chunks(buffers.len() / count)
+                .map(|share| (Running::new(elements, n_frames(share)), share))
+                .collect();
+            let name = format!("{count} pipelines, to {target}");
+            let row = Row::new(name, COLD, move || {
+                shares
+                    .iter()
+                    .for_each(|(running, share)| running.push(share));
+                shares.iter().for_each(|(running, _)| running.wait());
+            });
+            rows.push(row.passes(PASSES).compared_to(base));
+        }
+    }
+    let times = report.section(
+        "Many pipelines at once: appsrc ! ... ! fakesink, batches of 4",
+        rows,
+    );
+    report.note(&format!(
+        "16 pipelines make {:.2} times as many frames a second as 2, {:.2} times as many JPEGs.",
+        times.ratio(0, 1),
+        times.ratio(2, 3),
+    ));
 }
 
 /// A pipeline that is playing.
 struct Running {
     pipeline: gst::Pipeline,
     source: gst_app::AppSrc,
-    sink: gst::Element,
+    done: mpsc::Receiver<()>,
 }
 
 impl Running {
-    fn new(elements: &str) -> Self {
+    /// `n_frames` are sent through at a time.
+    fn new(elements: &str, n_frames: usize) -> Self {
         let pipeline = gst::parse::launch(&format!(
-            "appsrc name=source format=time caps=video/x-float,format=BGR_F32LE,width=640,\
-             height=360,framerate=25/1 ! {elements} \
-             ! fakesink name=sink sync=false async=false signal-handoffs=true"
+            "appsrc name=source format=time caps={CAPS} ! {elements} \
+             ! fakesink name=sink sync=false async=false"
         ))
         .expect("a valid pipeline")
         .downcast::<gst::Pipeline>()
         .expect("a pipeline");
-        pipeline.set_state(gst::State::Playing).expect("playing");
         let source = pipeline.by_name("source").expect("the source");
+        let sink = pipeline.by_name("sink").expect("the sink");
+
+        // fakesink's own signal costs more, and so would a message for each frame.
+        let (sender, done) = mpsc::channel();
+        let mut arrived = 0;
+        let arrived = std::sync::Mutex::new(move || {
+            arrived += 1;
+            if arrived % n_frames == 0 {
+                let _ = sender.send(());
+            }
+        });
+        let pad = sink.static_pad("sink").expect("a sink's pad");
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+            (arrived.lock().expect("no panic"))();
+            gst::PadProbeReturn::Ok
+        });
+
+        pipeline.set_state(gst::State::Playing).expect("playing");
         Self {
-            source: source.downcast().expect("an appsrc"),
-            sink: pipeline.by_name("sink").expect("the sink"),
             pipeline,
+            source: source.downcast().expect("an appsrc"),
+            done,
         }
     }
 
-    /// Sends `buffers` through, and returns when the last frame has arrived.
-    fn convert(&self, buffers: &[gst::Buffer]) {
-        let (sender, receiver) = std::sync::mpsc::channel();
-        let handler = self.sink.connect("handoff", false, move |_| {
-            let _ = sender.send(());
-            None
-        });
+    fn push(&self, buffers: &[gst::Buffer]) {
         for buffer in buffers {
             self.source.push_buffer(buffer.clone()).expect("running");
         }
-        for _ in 0..BATCHES * BATCH {
-            receiver.recv().expect("a frame");
-        }
-        self.sink.disconnect(handler);
+    }
+
+    /// Returns when the last frame has arrived.
+    fn wait(&self) {
+        self.done.recv().expect("the frames");
     }
 }
 

@@ -1,51 +1,57 @@
 //! The method of the first system of this kind: convert the whole frame to 8-bit RGBA, then scale
 //! that, pixel by pixel with four taps, rows split over the workers.
 
-use crate::report::Row;
 use gstlipsyncframes::pixel::Source;
 use rayon::prelude::*;
-use std::hint::black_box;
 
-struct TwoPass {
+pub struct TwoPass {
+    pool: rayon::ThreadPool,
+    scaler: Scaler,
+    rgba: Vec<u8>,
+    scaled: Vec<u8>,
+}
+
+struct Scaler {
     width: usize,
     height: usize,
     target: (usize, usize),
 }
 
-pub fn row<'a>(
-    source: &Source,
-    target: (u32, u32),
-    frames: &'a [Vec<u8>],
-    threads: usize,
-) -> Row<'a> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .expect("a thread pool");
-    let two_pass = TwoPass {
-        width: source.width as usize,
-        height: source.height as usize,
-        target: (target.0 as usize, target.1 as usize),
-    };
-    let mut rgba = vec![0; two_pass.width * two_pass.height * 4];
-    let mut scaled = vec![0; two_pass.target.0 * two_pass.target.1 * 4];
-    // Four frames are enough of so slow a thing.
-    let frames = &frames[..4];
-    let name = format!("two passes, pixel by pixel, to RGBA, {threads} threads");
-    Row::new(name, frames.len(), move || {
-        for frame in frames {
-            pool.install(|| {
-                let rows = rgba.par_chunks_mut(two_pass.width * 4).enumerate();
-                rows.for_each(|(y, row)| two_pass.convert_row(frame, y, row));
-                let rows = scaled.par_chunks_mut(two_pass.target.0 * 4).enumerate();
-                rows.for_each(|(y, row)| two_pass.scale_row(&rgba, y, row));
-            });
-            black_box(&mut scaled);
+impl TwoPass {
+    pub fn new(source: &Source, target: (u32, u32), threads: usize) -> Self {
+        let scaler = Scaler {
+            width: source.width as usize,
+            height: source.height as usize,
+            target: (target.0 as usize, target.1 as usize),
+        };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        Self {
+            pool: pool.expect("a thread pool"),
+            rgba: vec![0; scaler.width * scaler.height * 4],
+            scaled: vec![0; scaler.target.0 * scaler.target.1 * 4],
+            scaler,
         }
-    })
+    }
+
+    /// The RGBA picture of `frame`.
+    pub fn convert(&mut self, frame: &[u8]) -> &[u8] {
+        let Self {
+            pool,
+            scaler,
+            rgba,
+            scaled,
+        } = self;
+        pool.install(|| {
+            let rows = rgba.par_chunks_mut(scaler.width * 4).enumerate();
+            rows.for_each(|(y, row)| scaler.convert_row(frame, y, row));
+            let rows = scaled.par_chunks_mut(scaler.target.0 * 4).enumerate();
+            rows.for_each(|(y, row)| scaler.scale_row(rgba, y, row));
+        });
+        scaled
+    }
 }
 
-impl TwoPass {
+impl Scaler {
     fn convert_row(&self, frame: &[u8], y: usize, row: &mut [u8]) {
         for x in 0..self.width {
             for channel in 0..3 {

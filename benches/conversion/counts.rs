@@ -1,0 +1,78 @@
+//! Instructions and cache misses, as valgrind counts them.
+
+use crate::frames::{SOURCE, frames, name, planes, target};
+use crate::report::Report;
+use gstlipsyncframes::pixel::{PixelFormat, Plan, backends};
+use std::error::Error;
+use std::process::Command;
+
+const FRAMES: usize = 4;
+
+/// A usual processor's caches, so that every machine counts the same: 32 KiB, and 2 MiB behind.
+const CACHES: [&str; 2] = ["--D1=32768,8,64", "--LL=2097152,16,64"];
+
+/// What valgrind is to watch.
+pub fn convert(backend: &str, format: &str) -> Result<(), Box<dyn Error>> {
+    let format = PixelFormat::ALL
+        .into_iter()
+        .find(|&known| name(known) == format)
+        .ok_or_else(|| format!("unknown format {format}"))?;
+    let target = target(format);
+    let mut plan = Plan::with_backend(SOURCE, target, backend)?;
+    let mut out = vec![0; (target.width * target.height * 4) as usize];
+    for frame in frames(&SOURCE, FRAMES) {
+        plan.convert_in_bands(&frame, planes(&mut out, &target), 1)?;
+    }
+    Ok(())
+}
+
+/// Events of one frame: instructions, misses of the first-level data cache, of the last level.
+fn count(backend: &str, format: &str) -> Option<[u64; 3]> {
+    let output = Command::new("valgrind")
+        .args([
+            "--tool=callgrind",
+            "--callgrind-out-file=/dev/null",
+            "--cache-sim=yes",
+        ])
+        .args(CACHES)
+        .arg("--toggle-collect=*convert_in_bands*")
+        .arg(std::env::current_exe().ok()?)
+        .args(["--convert", backend, format])
+        .output()
+        .ok()?;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let after = |label| {
+        let (_, rest) = text.split_once(label)?;
+        Some(rest.lines().next()?.split_whitespace())
+    };
+    let counts = after("Collected :")?.map(|count| count.parse().unwrap_or(0));
+    let events: Vec<(&str, u64)> = after("Events    :")?.zip(counts).collect();
+    let sum = |names: &[&str]| {
+        let all = events.iter().filter(|(name, _)| names.contains(name));
+        all.map(|(_, count)| count).sum::<u64>() / FRAMES as u64
+    };
+    Some([sum(&["Ir"]), sum(&["D1mr", "D1mw"]), sum(&["DLmr", "DLmw"])])
+}
+
+pub fn measure(report: &mut Report) {
+    let mut lines = Vec::new();
+    for format in ["RGBA", "I420"] {
+        for backend in backends() {
+            let Some(counts) = count(backend, format) else {
+                return;
+            };
+            let thousands = counts.map(|count| format!("{:.1}", count as f64 / 1e3));
+            lines.push((format!("BGR to {format}, {backend}"), thousands));
+        }
+    }
+    let columns = [
+        "instructions, 1000",
+        "misses of 32 KiB, 1000",
+        "of 2 MiB, 1000",
+    ];
+    report.table(
+        "Counted by valgrind: a frame of 640x360 to 320x320",
+        columns,
+        lines,
+    );
+}

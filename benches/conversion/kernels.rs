@@ -1,0 +1,278 @@
+//! The conversion alone, without GStreamer.
+
+use crate::frames::{COLD, SOURCE, TARGET_SIZE, WARM, bytes, frames, name, planes, target};
+use crate::limits;
+use crate::opencv::OpenCv;
+use crate::plot::{Line, Plot};
+use crate::report::{Report, Row};
+use crate::resize::FastImageResize;
+use crate::two_pass::TwoPass;
+use gstlipsyncframes::pixel::{Layout, PixelFormat, Plan, Source, Target, backend, backends};
+use gstlipsyncframes::pool::default_threads;
+use std::cell::RefCell;
+use std::hint::black_box;
+use std::rc::Rc;
+
+const BEYOND_THE_CACHE: &str = "more than the cache holds";
+const IN_CACHE: &str = "in cache";
+
+/// Passes over the frames that stay in the caches, in each turn.
+const WARM_PASSES: usize = 8;
+
+/// Frames for a method that takes ten times as long as the others.
+const FEW: usize = 4;
+
+/// Source bytes of which the caches do not hold much to the next turn.
+const MORE_THAN_THE_CACHE: usize = 64 << 20;
+
+/// A conversion of all `frames`, in `bands` bands.
+fn conversion<'a>(
+    name: String,
+    mut plan: Plan,
+    target: Target,
+    frames: &'a [Vec<u8>],
+    bands: usize,
+) -> Row<'a> {
+    let mut out = vec![0; target.width as usize * target.height as usize * 4];
+    Row::new(name, frames.len(), move || {
+        for frame in frames {
+            plan.convert_in_bands(frame, planes(&mut out, &target), bands)
+                .expect("planned for these frames");
+            black_box(&mut out);
+        }
+    })
+}
+
+fn plan(source: Source, target: Target) -> Plan {
+    Plan::new(source, target).expect("a valid plan")
+}
+
+/// Every way to do it, on one thread and some also on all.
+pub fn compare(report: &mut Report) {
+    for (count, kind, passes) in [(COLD, BEYOND_THE_CACHE, 1), (WARM, IN_CACHE, WARM_PASSES)] {
+        let frames = frames(&SOURCE, count);
+        let rgba_bytes = (TARGET_SIZE.0 * TARGET_SIZE.1 * 4) as usize;
+        let limit = "memory limit: read a frame, write 320x320 RGBA";
+        let mut rows = vec![
+            limits::streaming(limit, &frames, bytes(&SOURCE), rgba_bytes),
+            limits::copy(&frames),
+        ];
+        rows.extend(kernel_rows(&frames));
+        rows.extend(peer_rows(&frames));
+        let rows = rows.into_iter().map(|row| row.passes(passes));
+        let title = format!("{count} frames, {kind}: 640x360 to 320x320, one thread");
+        report.section(&title, rows.collect());
+    }
+}
+
+fn kernel_rows(frames: &[Vec<u8>]) -> Vec<Row<'_>> {
+    let mut rows = Vec::new();
+    for (order, layout) in [("BGR", Layout::Interleaved), ("BGRP", Layout::Planar)] {
+        let mut source = SOURCE;
+        source.format.layout = layout;
+        for format in [PixelFormat::Rgba, PixelFormat::I420] {
+            for backend in backends() {
+                let target = target(format);
+                let plan = Plan::with_backend(source, target, backend).expect("a valid plan");
+                let name = format!("{order} to {}, {backend}", name(format));
+                rows.push(conversion(name, plan, target, frames, 1));
+            }
+        }
+        for format in [PixelFormat::Nv12, PixelFormat::Rgb] {
+            let target = target(format);
+            let name = format!("{order} to {}, {}", name(format), backend());
+            rows.push(conversion(name, plan(source, target), target, frames, 1));
+        }
+    }
+    rows
+}
+
+/// Other ways to the same picture.
+fn peer_rows(frames: &[Vec<u8>]) -> Vec<Row<'_>> {
+    let mut rows = Vec::new();
+
+    let mut resize = FastImageResize::new(&SOURCE, TARGET_SIZE);
+    check("fast_image_resize", resize.convert(&frames[0]), 1);
+    let name = "fast_image_resize (bilinear interpolation), then a loop to RGBA";
+    rows.push(Row::new(name, frames.len(), move || {
+        for frame in frames {
+            black_box(resize.convert(frame));
+        }
+    }));
+
+    if let Some(mut opencv) = OpenCv::start(&SOURCE, TARGET_SIZE, frames) {
+        let rgba_bytes = (TARGET_SIZE.0 * TARGET_SIZE.1 * 4) as usize;
+        check("OpenCV", &opencv.picture(rgba_bytes), 1);
+        let version = opencv.version.clone();
+        let opencv = Rc::new(RefCell::new(opencv));
+        for (format, threads) in [("RGBA", 1), ("RGBA", default_threads()), ("I420", 1)] {
+            let name = format!(
+                "OpenCV {version}: resize, convertScaleAbs, cvtColor to {format}, {}",
+                n_threads(threads)
+            );
+            let opencv = Rc::clone(&opencv);
+            rows.push(Row::timed(name, frames.len(), move || {
+                opencv.borrow_mut().convert(format, threads)
+            }));
+        }
+    }
+
+    for threads in [1, default_threads()] {
+        let mut two_pass = TwoPass::new(&SOURCE, TARGET_SIZE, threads);
+        // It truncates before it scales.
+        check("two passes", two_pass.convert(&frames[0]), 2);
+        let name = format!(
+            "two passes, pixel by pixel, to RGBA, {}",
+            n_threads(threads)
+        );
+        rows.push(Row::new(name, FEW, move || {
+            for frame in &frames[..FEW] {
+                black_box(two_pass.convert(frame));
+            }
+        }));
+    }
+    rows
+}
+
+/// What makes another picture is no peer.
+fn check(peer: &str, rgba: &[u8], tolerance: u8) {
+    let target = target(PixelFormat::Rgba);
+    let mut ours = vec![0; rgba.len()];
+    plan(SOURCE, target)
+        .convert(&frames(&SOURCE, 1)[0], planes(&mut ours, &target), 1)
+        .expect("planned for this frame");
+    let off = ours
+        .iter()
+        .zip(rgba)
+        .map(|(ours, other)| ours.abs_diff(*other))
+        .max();
+    assert!(off <= Some(tolerance), "{peer} is off by {off:?}");
+}
+
+fn n_threads(threads: usize) -> String {
+    format!("{threads} thread{}", if threads == 1 { "" } else { "s" })
+}
+
+pub fn measure_threads(report: &mut Report) {
+    let threads = default_threads();
+    let mut lines = Vec::new();
+    for (count, kind, passes) in [(COLD, BEYOND_THE_CACHE, 1), (WARM, IN_CACHE, WARM_PASSES)] {
+        let frames = frames(&SOURCE, count);
+        let formats = [PixelFormat::Rgba, PixelFormat::I420];
+        let mut rows = Vec::new();
+        for format in formats {
+            let base = rows.len();
+            for bands in 1..=threads {
+                let target = target(format);
+                let name = format!("BGR to {}, {}", name(format), n_threads(bands));
+                let row = conversion(name, plan(SOURCE, target), target, &frames, bands);
+                rows.push(row.passes(passes).compared_to(base));
+            }
+        }
+        let title = format!("Threads: 640x360 to 320x320, {count} frames, {kind}");
+        let times = report.section(&title, rows);
+        for (index, format) in formats.into_iter().enumerate() {
+            let first = index * threads;
+            let point = |bands: usize| (bands as f64, times.ratio(first + bands - 1, first));
+            lines.push(Line::new(
+                format!("{}, {kind}", name(format)),
+                (1..=threads).map(point),
+            ));
+        }
+    }
+    let ideal = Line::new("ideal", (1..=threads).map(|n| (n as f64, 1.0 / n as f64)));
+    lines.push(ideal.reference());
+    report.plot(
+        "threads",
+        &Plot {
+            title: "Time for a frame against threads",
+            x_label: "threads",
+            y_label: "time, in that of one thread",
+            lines,
+        },
+    );
+}
+
+/// Two rows for each pair of sizes: the memory limit, and the conversion to I420.
+fn size_rows<'a>(sizes: &[(Source, Target)], frames: &'a [Vec<Vec<u8>>]) -> Vec<Row<'a>> {
+    let mut rows = Vec::new();
+    for (&(source, target), frames) in sizes.iter().zip(frames) {
+        let (width, height) = (target.width, target.height);
+        let name = format!("{}x{} to {width}x{height}", source.width, source.height);
+        // At most two source rows are read for an output row.
+        let read_rows = source.height.min(2 * height) as usize;
+        let read_bytes = bytes(&source) / source.height as usize * read_rows;
+        let out_bytes = (width * height * 3 / 2) as usize;
+        let base = rows.len();
+        let limit = format!("memory limit, {name}");
+        let limit = limits::streaming(limit, frames, read_bytes, out_bytes);
+        rows.push(limit.compared_to(base));
+        let row = conversion(name, plan(source, target), target, frames, 1);
+        rows.push(row.compared_to(base));
+    }
+    rows
+}
+
+fn scaled((width, height): (u32, u32), to: (u32, u32)) -> (Source, Target) {
+    let source = Source {
+        width,
+        height,
+        ..SOURCE
+    };
+    (source, Target::new(PixelFormat::I420, to.0, to.1))
+}
+
+fn cold_frames(sizes: &[(Source, Target)]) -> Vec<Vec<Vec<u8>>> {
+    let sources = sizes.iter().map(|(source, _)| source);
+    sources
+        .map(|source| frames(source, MORE_THAN_THE_CACHE / bytes(source) + 1))
+        .collect()
+}
+
+pub fn measure_sizes(report: &mut Report) {
+    let sizes = [
+        (320, 180),
+        (640, 360),
+        (960, 540),
+        (1280, 720),
+        (1920, 1080),
+    ];
+    let sizes = sizes.map(|size| scaled(size, size));
+    let frames = cold_frames(&sizes);
+    let title = "Frame sizes: BGR to I420 of the same size, one thread";
+    let times = report.section(title, size_rows(&sizes, &frames));
+    let line = |name: &str, row: usize| {
+        let points = sizes.iter().enumerate().map(|(index, (source, _))| {
+            let pixels = f64::from(source.width * source.height);
+            (pixels / 1e6, times.median(2 * index + row) / 1e3)
+        });
+        Line::new(name, points)
+    };
+    report.plot(
+        "sizes",
+        &Plot {
+            title: "Time for a frame against its size",
+            x_label: "million pixels",
+            y_label: "ms",
+            lines: vec![
+                line("BGR to I420, one thread", 1),
+                line("memory limit", 0).reference(),
+            ],
+        },
+    );
+}
+
+pub fn measure_ratios(report: &mut Report) {
+    let sizes = [
+        ((640, 360), (320, 320)),
+        ((1920, 1080), (320, 320)),
+        ((512, 512), (320, 320)),
+        ((320, 320), (320, 320)),
+        ((96, 96), (320, 320)),
+        ((256, 256), (640, 640)),
+    ];
+    let sizes = sizes.map(|(from, to)| scaled(from, to));
+    let frames = cold_frames(&sizes);
+    let title = "Scaling: BGR to I420, one thread";
+    report.section(title, size_rows(&sizes, &frames));
+}

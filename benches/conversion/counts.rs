@@ -1,6 +1,6 @@
 //! Instructions and cache misses, as valgrind counts them.
 
-use crate::frames::{SOURCE, frames, name, planes, target};
+use crate::frames::{SOURCE, TARGET_SIZE, frames, name, planes, rgba_bytes, target};
 use crate::report::Report;
 use gstlipsyncframes::pixel::{PixelFormat, Plan, backends};
 use std::error::Error;
@@ -19,7 +19,7 @@ pub fn convert(backend: &str, format: &str) -> Result<(), Box<dyn Error>> {
         .ok_or_else(|| format!("unknown format {format}"))?;
     let target = target(format);
     let mut plan = Plan::with_backend(SOURCE, target, backend)?;
-    let mut out = vec![0; (target.width * target.height * 4) as usize];
+    let mut out = vec![0; rgba_bytes(TARGET_SIZE)];
     for frame in frames(&SOURCE, FRAMES) {
         plan.convert_in_bands(&frame, planes(&mut out, &target), 1)?;
     }
@@ -59,6 +59,7 @@ pub fn measure(report: &mut Report) {
     for format in ["RGBA", "I420"] {
         for backend in backends() {
             let Some(counts) = count(backend, format) else {
+                report.note("Instructions are not counted: valgrind does not run.");
                 return;
             };
             let thousands = counts.map(|count| format!("{:.1}", count as f64 / 1e3));
@@ -66,13 +67,10 @@ pub fn measure(report: &mut Report) {
         }
     }
     let columns = [
-        "instructions, 1000",
-        "misses of 32 KiB, 1000",
-        "of 2 MiB, 1000",
+        "1000 instructions",
+        "1000 misses of 32 KiB",
+        "1000 misses of 2 MiB",
     ];
-    report.table(
-        "Counted by valgrind: a frame of 640x360 to 320x320",
-        columns,
-        lines,
-    );
+    let title = "Counted by valgrind: a frame of 640x360 to 320x320";
+    report.table(title, columns, lines);
 }

@@ -1,6 +1,8 @@
 //! The conversion alone, without GStreamer.
 
-use crate::frames::{COLD, SOURCE, TARGET_SIZE, WARM, bytes, frames, name, planes, target};
+use crate::frames::{
+    COLD, SOURCE, TARGET_SIZE, WARM, bytes, frames, name, planes, rgba_bytes, target,
+};
 use crate::limits;
 use crate::opencv::OpenCv;
 use crate::plot::{Line, Plot};
@@ -33,7 +35,7 @@ fn conversion<'a>(
     frames: &'a [Vec<u8>],
     bands: usize,
 ) -> Row<'a> {
-    let mut out = vec![0; target.width as usize * target.height as usize * 4];
+    let mut out = vec![0; rgba_bytes((target.width, target.height))];
     Row::new(name, frames.len(), move || {
         for frame in frames {
             plan.convert_in_bands(frame, planes(&mut out, &target), bands)
@@ -51,17 +53,23 @@ fn plan(source: Source, target: Target) -> Plan {
 pub fn compare(report: &mut Report) {
     for (count, kind, passes) in [(COLD, BEYOND_THE_CACHE, 1), (WARM, IN_CACHE, WARM_PASSES)] {
         let frames = frames(&SOURCE, count);
-        let rgba_bytes = (TARGET_SIZE.0 * TARGET_SIZE.1 * 4) as usize;
         let limit = "memory limit: read a frame, write 320x320 RGBA";
         let mut rows = vec![
-            limits::streaming(limit, &frames, bytes(&SOURCE), rgba_bytes),
+            limits::streaming(limit, &frames, bytes(&SOURCE), rgba_bytes(TARGET_SIZE)),
             limits::copy(&frames),
         ];
         rows.extend(kernel_rows(&frames));
-        rows.extend(peer_rows(&frames));
+        rows.push(fast_image_resize_row(&frames));
+        let opencv = OpenCv::start(&SOURCE, TARGET_SIZE, &frames);
+        let has_opencv = opencv.is_some();
+        rows.extend(opencv.map_or_else(Vec::new, opencv_rows));
+        rows.extend(two_pass_rows(&frames));
         let rows = rows.into_iter().map(|row| row.passes(passes));
         let title = format!("{count} frames, {kind}: 640x360 to 320x320, one thread");
         report.section(&title, rows.collect());
+        if !has_opencv {
+            report.note("OpenCV is not measured: python3 cannot import cv2 and numpy.");
+        }
     }
 }
 
@@ -87,51 +95,46 @@ fn kernel_rows(frames: &[Vec<u8>]) -> Vec<Row<'_>> {
     rows
 }
 
-/// Other ways to the same picture.
-fn peer_rows(frames: &[Vec<u8>]) -> Vec<Row<'_>> {
-    let mut rows = Vec::new();
-
+fn fast_image_resize_row(frames: &[Vec<u8>]) -> Row<'_> {
     let mut resize = FastImageResize::new(&SOURCE, TARGET_SIZE);
     check("fast_image_resize", resize.convert(&frames[0]), 1);
-    let name = "fast_image_resize (bilinear interpolation), then a loop to RGBA";
-    rows.push(Row::new(name, frames.len(), move || {
+    let name = "fast_image_resize, bilinear interpolation, then a loop to RGBA";
+    Row::new(name, frames.len(), move || {
         for frame in frames {
             black_box(resize.convert(frame));
         }
-    }));
+    })
+}
 
-    if let Some(mut opencv) = OpenCv::start(&SOURCE, TARGET_SIZE, frames) {
-        let rgba_bytes = (TARGET_SIZE.0 * TARGET_SIZE.1 * 4) as usize;
-        check("OpenCV", &opencv.picture(rgba_bytes), 1);
-        let version = opencv.version.clone();
-        let opencv = Rc::new(RefCell::new(opencv));
-        for (format, threads) in [("RGBA", 1), ("RGBA", default_threads()), ("I420", 1)] {
-            let name = format!(
-                "OpenCV {version}: resize, convertScaleAbs, cvtColor to {format}, {}",
-                n_threads(threads)
-            );
-            let opencv = Rc::clone(&opencv);
-            rows.push(Row::timed(name, frames.len(), move || {
-                opencv.borrow_mut().convert(format, threads)
-            }));
-        }
-    }
+fn opencv_rows(mut opencv: OpenCv) -> Vec<Row<'static>> {
+    check("OpenCV", &opencv.first_picture(), 1);
+    let version = opencv.version.clone();
+    let n_frames = opencv.n_frames;
+    let opencv = Rc::new(RefCell::new(opencv));
+    let kinds = [("RGBA", 1), ("RGBA", default_threads()), ("I420", 1)];
+    let rows = kinds.map(|(format, threads)| {
+        let steps = format!("resize, convertScaleAbs, cvtColor to {format}");
+        let name = format!("OpenCV {version}: {steps}, {}", n_threads(threads));
+        let opencv = Rc::clone(&opencv);
+        Row::timed(name, n_frames, move || {
+            opencv.borrow_mut().convert(format, threads)
+        })
+    });
+    rows.into()
+}
 
-    for threads in [1, default_threads()] {
+fn two_pass_rows(frames: &[Vec<u8>]) -> [Row<'_>; 2] {
+    [1, default_threads()].map(|threads| {
         let mut two_pass = TwoPass::new(&SOURCE, TARGET_SIZE, threads);
         // It truncates before it scales.
         check("two passes", two_pass.convert(&frames[0]), 2);
-        let name = format!(
-            "two passes, pixel by pixel, to RGBA, {}",
-            n_threads(threads)
-        );
-        rows.push(Row::new(name, FEW, move || {
+        let name = format!("two passes, pixel by pixel, {}", n_threads(threads));
+        Row::new(name, FEW, move || {
             for frame in &frames[..FEW] {
                 black_box(two_pass.convert(frame));
             }
-        }));
-    }
-    rows
+        })
+    })
 }
 
 /// What makes another picture is no peer.

@@ -55,17 +55,15 @@ fn processor() -> String {
 
 fn caches() -> Option<String> {
     let caches = (0..).map_while(|index| {
-        let of_cache = |name| {
-            read(&format!(
-                "/sys/devices/system/cpu/cpu0/cache/index{index}/{name}"
-            ))
-        };
-        let (level, kind, size) = (of_cache("level")?, of_cache("type")?, of_cache("size")?);
-        (kind != "Instruction")
-            .then(|| format!("L{level} {size}"))
-            .or(Some(String::new()))
+        let folder = format!("/sys/devices/system/cpu/cpu0/cache/index{index}");
+        let [level, kind, size] =
+            ["level", "type", "size"].map(|name| read(&format!("{folder}/{name}")));
+        Some((level?, kind?, size?))
     });
-    let caches: Vec<String> = caches.filter(|cache| !cache.is_empty()).collect();
+    let caches = caches.filter(|(_, kind, _)| kind != "Instruction");
+    let caches: Vec<String> = caches
+        .map(|(level, _, size)| format!("L{level} {size}"))
+        .collect();
     (!caches.is_empty()).then(|| format!("caches: {}", caches.join(", ")))
 }
 

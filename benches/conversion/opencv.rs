@@ -1,5 +1,6 @@
 //! OpenCV, from Python: scale the floats, then to 8 bits, then to RGBA or I420.
 
+use crate::frames::rgba_bytes;
 use gstlipsyncframes::pixel::Source;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -10,11 +11,13 @@ pub struct OpenCv {
     python: Child,
     requests: ChildStdin,
     answers: BufReader<ChildStdout>,
+    target: (u32, u32),
+    pub n_frames: usize,
     pub version: String,
 }
 
 impl OpenCv {
-    /// None where there is no OpenCV.
+    /// None where Python has no OpenCV.
     pub fn start(source: &Source, target: (u32, u32), frames: &[Vec<u8>]) -> Option<Self> {
         let count = frames.len() as u32;
         let numbers = [source.width, source.height, target.0, target.1, count];
@@ -32,6 +35,8 @@ impl OpenCv {
             python,
             requests,
             answers,
+            target,
+            n_frames: frames.len(),
             version: String::new(),
         };
         for frame in frames {
@@ -55,8 +60,8 @@ impl OpenCv {
     }
 
     /// The RGBA picture of the first frame.
-    pub fn picture(&mut self, bytes: usize) -> Vec<u8> {
-        let mut picture = vec![0; bytes];
+    pub fn first_picture(&mut self) -> Vec<u8> {
+        let mut picture = vec![0; rgba_bytes(self.target)];
         writeln!(self.requests, "picture").expect("Python is there");
         self.answers.read_exact(&mut picture).expect("a picture");
         picture

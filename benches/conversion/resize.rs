@@ -1,5 +1,6 @@
 //! The crate fast_image_resize: scale the floats, then pack what is left to RGBA.
 
+use crate::frames::rgba_bytes;
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use gstlipsyncframes::pixel::Source;
@@ -21,7 +22,7 @@ impl FastImageResize {
             options: ResizeOptions::new().resize_alg(algorithm),
             source: (source.width, source.height),
             scaled: Image::new(target.0, target.1, PixelType::F32x3),
-            rgba: vec![0; (target.0 * target.1 * 4) as usize],
+            rgba: vec![0; rgba_bytes(target)],
         }
     }
 

@@ -18,6 +18,8 @@ use std::rc::Rc;
 const BEYOND_THE_CACHE: &str = "more than the cache holds";
 const IN_CACHE: &str = "in cache";
 
+const ORDERS: [(&str, Layout); 2] = [("BGR", Layout::Interleaved), ("BGRP", Layout::Planar)];
+
 /// Passes over the frames that stay in the caches, in each turn.
 const WARM_PASSES: usize = 8;
 
@@ -73,9 +75,37 @@ pub fn compare(report: &mut Report) {
     }
 }
 
+/// Without waiting for memory: on part of a frame that fits into the second-level cache.
+pub fn measure_work(report: &mut Report) {
+    const PARTS: u32 = 8;
+    const PASSES: usize = 64;
+    let part = Source {
+        height: SOURCE.height / PARTS,
+        ..SOURCE
+    };
+    let frames = frames(&part, 1);
+    let (width, height) = (TARGET_SIZE.0, TARGET_SIZE.1 / PARTS);
+    let limit = "memory limit: read a frame, write 320x320 RGBA";
+    let out_bytes = rgba_bytes((width, height));
+    let mut rows = vec![limits::streaming(limit, &frames, bytes(&part), out_bytes)];
+    for (order, layout) in ORDERS {
+        for format in [PixelFormat::Rgba, PixelFormat::I420] {
+            let mut source = part;
+            source.format.layout = layout;
+            let target = Target::new(format, width, height);
+            let name = format!("{order} to {}, {}", name(format), backend());
+            rows.push(conversion(name, plan(source, target), target, &frames, 1));
+        }
+    }
+    let rows = rows.into_iter();
+    let rows = rows.map(|row| row.passes(PASSES).of_a_frame(1.0 / f64::from(PARTS)));
+    let title = "The work alone: eight times an eighth of a frame, in the second-level cache";
+    report.section(title, rows.collect());
+}
+
 fn kernel_rows(frames: &[Vec<u8>]) -> Vec<Row<'_>> {
     let mut rows = Vec::new();
-    for (order, layout) in [("BGR", Layout::Interleaved), ("BGRP", Layout::Planar)] {
+    for (order, layout) in ORDERS {
         let mut source = SOURCE;
         source.format.layout = layout;
         for format in [PixelFormat::Rgba, PixelFormat::I420] {

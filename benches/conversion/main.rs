@@ -56,6 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut report = Report::new(options.report)?;
     report.list("The machine", &machine::describe());
     kernels::compare(&mut report);
+    kernels::measure_work(&mut report);
     kernels::measure_threads(&mut report);
     kernels::measure_sizes(&mut report);
     kernels::measure_ratios(&mut report);

@@ -18,7 +18,7 @@ const MARKER: &str = "<!-- cargo bench -- --report writes what follows -->\n";
 pub struct Row<'a> {
     name: String,
     /// Frames that one call of `work` converts
-    frames: usize,
+    frames: f64,
     /// Calls of `work` in a turn. If there are several, one goes before them, to fill the caches.
     passes: usize,
     /// The row of the section that this one is compared to
@@ -44,7 +44,7 @@ impl<'a> Row<'a> {
     ) -> Self {
         Self {
             name: name.into(),
-            frames,
+            frames: frames as f64,
             passes: 1,
             base: 0,
             work: Box::new(work),
@@ -53,6 +53,12 @@ impl<'a> Row<'a> {
 
     pub fn passes(mut self, passes: usize) -> Self {
         self.passes = passes;
+        self
+    }
+
+    /// For work on parts of frames, each of this size.
+    pub fn of_a_frame(mut self, share: f64) -> Self {
+        self.frames *= share;
         self
     }
 
@@ -67,7 +73,7 @@ impl<'a> Row<'a> {
             (self.work)();
         }
         let elapsed: Duration = (0..self.passes).map(|_| (self.work)()).sum();
-        elapsed.as_secs_f64() / (self.frames * self.passes) as f64
+        elapsed.as_secs_f64() / (self.frames * self.passes as f64)
     }
 }
 

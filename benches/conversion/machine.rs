@@ -7,7 +7,7 @@ use std::process::Command;
 pub fn describe() -> Vec<String> {
     let cores = std::thread::available_parallelism().map_or(0, |cores| cores.get());
     let items = [
-        Some(format!("{}, {cores} cores", processor())),
+        Some(format!("{}, cores: {cores}", processor())),
         caches(),
         memory(),
         read("/proc/sys/kernel/osrelease").map(|release| format!("Linux {release}")),
@@ -78,5 +78,6 @@ fn memory() -> Option<String> {
 
 fn rustc() -> Option<String> {
     let output = Command::new("rustc").arg("--version").output().ok()?;
+    output.status.success().then_some(())?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

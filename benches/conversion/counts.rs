@@ -21,7 +21,7 @@ pub fn convert(backend: &str, format: &str) -> Result<(), Box<dyn Error>> {
     let mut plan = Plan::with_backend(SOURCE, target, backend)?;
     let mut out = vec![0; rgba_bytes(TARGET_SIZE)];
     for frame in frames(&SOURCE, FRAMES) {
-        plan.convert_in_bands(&frame, planes(&mut out, &target), 1)?;
+        plan.convert_in_bands(&frame, planes(&mut out, &target), 1, 1)?;
     }
     Ok(())
 }

@@ -1,12 +1,15 @@
 //! The frames that everything here works on.
 
 use gstlipsyncframes::pixel::{
-    ChannelOrder, FloatFormat, Layout, PixelFormat, Plane, Planes, Range, Source, Target,
+    ChannelOrder, FloatFormat, Layout, PixelFormat, Plane, Planes, Range, Sample, Source, Target,
 };
+
+use half::f16;
 
 /// What the usual network emits.
 pub const SOURCE: Source = Source {
     format: FloatFormat {
+        sample: Sample::F32,
         layout: Layout::Interleaved,
         order: ChannelOrder::Bgr,
     },
@@ -66,6 +69,18 @@ pub fn frames(source: &Source, count: usize) -> Vec<Vec<u8>> {
         (0..width * height * 3).flat_map(sample).collect()
     };
     (0..count).map(|index| frame(5 * index)).collect()
+}
+
+/// The same frames, as a network of half precision emits them.
+pub fn float16(frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let narrow = |frame: &Vec<u8>| {
+        let (floats, _) = frame.as_chunks();
+        let halves = floats
+            .iter()
+            .map(|&float| f16::from_f32(f32::from_le_bytes(float)));
+        halves.flat_map(f16::to_le_bytes).collect()
+    };
+    frames.iter().map(narrow).collect()
 }
 
 /// Splits packed memory into the planes of `target`.

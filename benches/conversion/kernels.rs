@@ -1,7 +1,7 @@
 //! The conversion alone, without GStreamer.
 
 use crate::frames::{
-    COLD, SOURCE, TARGET_SIZE, WARM, bytes, frames, name, planes, rgba_bytes, target,
+    COLD, SOURCE, TARGET_SIZE, WARM, bytes, float16, frames, name, planes, rgba_bytes, target,
 };
 use crate::limits;
 use crate::opencv::OpenCv;
@@ -9,7 +9,9 @@ use crate::plot::{Line, Plot};
 use crate::report::{Report, Row};
 use crate::resize::FastImageResize;
 use crate::two_pass::TwoPass;
-use gstlipsyncframes::pixel::{Layout, PixelFormat, Plan, Source, Target, backend, backends};
+use gstlipsyncframes::pixel::{
+    Layout, PixelFormat, Plan, Sample, Source, Target, backend, backends,
+};
 use gstlipsyncframes::pool::default_threads;
 use std::cell::RefCell;
 use std::hint::black_box;
@@ -29,18 +31,18 @@ const FEW: usize = 4;
 /// Source bytes of which the caches do not hold much to the next turn.
 const MORE_THAN_THE_CACHE: usize = 64 << 20;
 
-/// A conversion of all `frames`, in `bands` bands.
+/// A conversion of all `frames`, on up to `threads` threads.
 fn conversion<'a>(
     name: String,
     mut plan: Plan,
     target: Target,
     frames: &'a [Vec<u8>],
-    bands: usize,
+    threads: usize,
 ) -> Row<'a> {
     let mut out = vec![0; rgba_bytes((target.width, target.height))];
     Row::new(name, frames.len(), move || {
         for frame in frames {
-            plan.convert_in_bands(frame, planes(&mut out, &target), bands)
+            plan.convert(frame, planes(&mut out, &target), threads)
                 .expect("planned for these frames");
             black_box(&mut out);
         }
@@ -55,12 +57,17 @@ fn plan(source: Source, target: Target) -> Plan {
 pub fn compare(report: &mut Report) {
     for (count, kind, passes) in [(COLD, BEYOND_THE_CACHE, 1), (WARM, IN_CACHE, WARM_PASSES)] {
         let frames = frames(&SOURCE, count);
-        let limit = "memory limit: read a frame, write 320x320 RGBA";
+        let halves = float16(&frames);
+        let (read_bytes, out_bytes) = (bytes(&SOURCE), rgba_bytes(TARGET_SIZE));
+        let streaming = "streaming: read a frame from start to end, write 320x320 RGBA";
+        let limit = "memory limit: the same, four parts side by side";
         let mut rows = vec![
-            limits::streaming(limit, &frames, bytes(&SOURCE), rgba_bytes(TARGET_SIZE)),
+            limits::streaming(streaming, &frames, read_bytes, out_bytes, 1),
+            limits::streaming(limit, &frames, read_bytes, out_bytes, 4),
             limits::copy(&frames),
         ];
         rows.extend(kernel_rows(&frames));
+        rows.extend(float16_rows(&halves));
         rows.push(fast_image_resize_row(&frames));
         let opencv = OpenCv::start(&SOURCE, TARGET_SIZE, &frames);
         let has_opencv = opencv.is_some();
@@ -87,7 +94,13 @@ pub fn measure_work(report: &mut Report) {
     let (width, height) = (TARGET_SIZE.0, TARGET_SIZE.1 / PARTS);
     let limit = "memory limit: read a frame, write 320x320 RGBA";
     let out_bytes = rgba_bytes((width, height));
-    let mut rows = vec![limits::streaming(limit, &frames, bytes(&part), out_bytes)];
+    let mut rows = vec![limits::streaming(
+        limit,
+        &frames,
+        bytes(&part),
+        out_bytes,
+        4,
+    )];
     for (order, layout) in ORDERS {
         for format in [PixelFormat::Rgba, PixelFormat::I420] {
             let mut source = part;
@@ -123,6 +136,16 @@ fn kernel_rows(frames: &[Vec<u8>]) -> Vec<Row<'_>> {
         }
     }
     rows
+}
+
+fn float16_rows(frames: &[Vec<u8>]) -> [Row<'_>; 2] {
+    [PixelFormat::Rgba, PixelFormat::I420].map(|format| {
+        let mut source = SOURCE;
+        source.format.sample = Sample::F16;
+        let target = target(format);
+        let name = format!("BGR of float16 to {}, {}", name(format), backend());
+        conversion(name, plan(source, target), target, frames, 1)
+    })
 }
 
 fn fast_image_resize_row(frames: &[Vec<u8>]) -> Row<'_> {
@@ -195,10 +218,10 @@ pub fn measure_threads(report: &mut Report) {
         let mut rows = Vec::new();
         for format in formats {
             let base = rows.len();
-            for bands in 1..=threads {
+            for used in 1..=threads {
                 let target = target(format);
-                let name = format!("BGR to {}, {}", name(format), n_threads(bands));
-                let row = conversion(name, plan(SOURCE, target), target, &frames, bands);
+                let name = format!("BGR to {}, {}", name(format), n_threads(used));
+                let row = conversion(name, plan(SOURCE, target), target, &frames, used);
                 rows.push(row.passes(passes).compared_to(base));
             }
         }
@@ -206,7 +229,7 @@ pub fn measure_threads(report: &mut Report) {
         let times = report.section(&title, rows);
         for (index, format) in formats.into_iter().enumerate() {
             let first = index * threads;
-            let point = |bands: usize| (bands as f64, times.ratio(first + bands - 1, first));
+            let point = |used: usize| (used as f64, times.ratio(first + used - 1, first));
             lines.push(Line::new(
                 format!("{}, {kind}", name(format)),
                 (1..=threads).map(point),
@@ -238,7 +261,7 @@ fn size_rows<'a>(sizes: &[(Source, Target)], frames: &'a [Vec<Vec<u8>>]) -> Vec<
         let out_bytes = (width * height * 3 / 2) as usize;
         let base = rows.len();
         let limit = format!("memory limit, {name}");
-        let limit = limits::streaming(limit, frames, read_bytes, out_bytes);
+        let limit = limits::streaming(limit, frames, read_bytes, out_bytes, 4);
         rows.push(limit.compared_to(base));
         let row = conversion(name, plan(source, target), target, frames, 1);
         rows.push(row.compared_to(base));

@@ -1,7 +1,7 @@
 //! The backend for x86-64 processors with AVX2.
 //!
-//! The same kernels compiled for AVX-512 were 6 % faster at best and 3 % slower at worst on Sapphire
-//! Rapids, and less than 10 % faster in most cases on Zen 4: not worth a backend of their own.
+//! The same kernels compiled for AVX-512 were 6 % faster at best and 3 % slower at worst on a Xeon with
+//! AMX, and less than 10 % faster in most cases on Zen 4: not worth a backend of their own.
 
 #![allow(unsafe_code)]
 
@@ -35,9 +35,9 @@ static KERNELS: Kernels = Kernels {
 /// The processor's own prefetching ends with each page of 4 KiB, and presumably rests while the rows
 /// between are worked on. Over 64 frames on a virtual machine with Zen 4 cores, in multiples of the time
 /// that reading takes: 1.8 to 2.4 for RGBA and 2.7 to 3.3 for I420 without this, 1.5 and 1.4 to 1.8
-/// with it. There 2 KiB did about half as much, 4 to 32 KiB the same; on Sapphire Rapids 3 and 4 KiB
+/// with it. There 2 KiB did about half as much, 4 to 32 KiB the same; on a Xeon with AMX 3 and 4 KiB
 /// were 5 % faster than 16. Fetching to the first-level cache left I420 at 1.9 to 2.3 on Zen 4,
-/// presumably because fewer of its lines can be under way at a time, and was as good on Sapphire Rapids.
+/// presumably because fewer of its lines can be under way at a time, and was as good on a Xeon with AMX.
 const PREFETCH_BYTES: usize = 4 * 1024;
 
 /// Asks the processor for what comes [`PREFETCH_BYTES`] after `bytes`.

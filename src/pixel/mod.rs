@@ -61,7 +61,7 @@ pub const MAX_SIZE: u32 = 16384;
 /// Handing over costs the caller 5 us when the other thread sleeps, and hardly anything when it is
 /// still awake from the last frame. Two threads took 0.5 to 0.6 of one thread's time in the latter
 /// case; where they were too late to help, a frame of 45 us became 5 us longer. One core converts
-/// this much in 15 to 20 us (virtual machine, Sapphire Rapids, 2 cores).
+/// this much in 15 to 20 us (virtual machine, a Xeon with AMX, 2 cores).
 const MIN_THREAD_SAMPLES: usize = 128 * 1024;
 
 /// Bands for each thread that shares a frame. Threads take one after the other, so that one that

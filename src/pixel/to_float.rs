@@ -40,7 +40,7 @@ pub struct ToFloat {
     /// The sample of each level; of a float16, the first two bytes count.
     ///
     /// Looking up takes 1.2 to 1.4 times as long as a memcpy of the floats out of the cache, 1.7 to 2.4
-    /// times in it (640x360, one core, Sapphire Rapids); float16 is less than twice as slow for a byte.
+    /// times in it (640x360, one core, a Xeon with AMX); float16 is less than twice as slow for a byte.
     samples: [[u8; 4]; 256],
 }
 

@@ -1078,6 +1078,12 @@ fn within_one_of_quantising_before_scaling() {
 // Errors.
 
 #[test]
+#[cfg(target_arch = "aarch64")]
+fn arm64_has_neon() {
+    assert_eq!(backends().collect::<Vec<_>>(), ["neon", "scalar"]);
+}
+
+#[test]
 fn a_backend_that_is_unknown_is_refused_with_those_that_are_known() {
     let target = Target::new(PixelFormat::Rgb, 2, 2);
     let error = Plan::with_backend(rgb_source(2, 2), target, "abacus")

@@ -134,6 +134,19 @@ pub fn convert_row(row: SourceRow, levels: Levels, out: &mut [f32]) {
     }
 }
 
+/// As [`level`], for where compilers make no vectors.
+///
+/// There, on arm64, they turn its comparisons into branches that depend on the picture. On x86-64
+/// they do not, and maximum and minimum took 16 to 31 % more instructions for 1920x1080 to 320x320.
+#[inline(always)]
+fn single_level(sample: f32, levels: Levels) -> f32 {
+    if cfg!(target_arch = "aarch64") {
+        (sample * levels.scale + levels.offset).max(0.0).min(255.0)
+    } else {
+        level(sample, levels)
+    }
+}
+
 /// Floats to levels, in their order.
 #[inline(always)]
 fn convert(bytes: &[u8], levels: Levels, out: &mut [f32]) {
@@ -163,7 +176,7 @@ fn pick(
     out: &mut [f32],
 ) {
     let (row, _) = row[4 * position..].as_chunks::<4>();
-    let sample = |index: usize| level(f32::from_le_bytes(row[index * step]), levels);
+    let sample = |index: usize| single_level(f32::from_le_bytes(row[index * step]), levels);
     for (out, tap) in out.iter_mut().zip(&columns.taps) {
         *out = lerp(sample(tap.first), sample(tap.second), tap.weight);
     }

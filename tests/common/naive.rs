@@ -265,7 +265,7 @@ fn matrix_rows(matrix: Matrix, quantization: Quantization) -> [MatrixRow; 3] {
 }
 
 /// Samples that a network should not emit, and that must do no harm.
-const ODD_SAMPLES: [f32; 12] = [
+pub const ODD_SAMPLES: [f32; 12] = [
     f32::NAN,
     -f32::NAN,
     // A signalling NaN
@@ -282,31 +282,43 @@ const ODD_SAMPLES: [f32; 12] = [
     f32::MIN,
 ];
 
-/// A source frame of `samples` float32 samples of noise, little-endian: levels from below 0 to
-/// above 255, some of them half-way between two bytes, and now and then one of [`ODD_SAMPLES`].
-/// The same for the same arguments, on every machine.
-pub fn noise(samples: usize, range: Range, seed: u64) -> Vec<u8> {
+/// Random numbers below the bound that each call states. The same for the same seed, on every
+/// machine.
+pub fn random(seed: u64) -> impl FnMut(u32) -> u32 {
     let mut state = seed;
-    let mut random_below = |bound: u32| {
+    move |bound| {
         // Knuth's MMIX generator. Its high bits are the random ones.
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         (((state >> 32) * u64::from(bound)) >> 32) as u32
-    };
+    }
+}
+
+/// The sample that means `level`, 0 to 255.
+pub fn level_to_sample(level: f32, range: Range) -> f32 {
+    match range {
+        Range::Unit => level / 255.0,
+        Range::SignedUnit => level / 127.5 - 1.0,
+        Range::Byte => level,
+    }
+}
+
+/// A source frame of `samples` float32 samples of noise, little-endian: levels from below 0 to
+/// above 255, some of them half-way between two bytes, and now and then one of [`ODD_SAMPLES`].
+/// The same for the same arguments, on every machine.
+pub fn noise(samples: usize, range: Range, seed: u64) -> Vec<u8> {
+    let mut random_below = random(seed);
     let mut bytes = Vec::with_capacity(samples * 4);
     for _ in 0..samples {
         let level = match random_below(32) {
             0..4 => random_below(260) as f32 - 2.5,
             _ => random_below(1 << 24) as f32 * (295.0 / (1 << 24) as f32) - 20.0,
         };
-        let sample = match range {
-            _ if random_below(32) == 0 => {
-                ODD_SAMPLES[random_below(ODD_SAMPLES.len() as u32) as usize]
-            }
-            Range::Unit => level / 255.0,
-            Range::SignedUnit => level / 127.5 - 1.0,
-            Range::Byte => level,
+        let sample = if random_below(32) == 0 {
+            ODD_SAMPLES[random_below(ODD_SAMPLES.len() as u32) as usize]
+        } else {
+            level_to_sample(level, range)
         };
         bytes.extend(sample.to_le_bytes());
     }

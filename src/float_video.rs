@@ -11,38 +11,85 @@
 //! more whole frames back to back.
 
 use crate::pixel::{ChannelOrder, FloatFormat, Layout, MAX_SIZE, Sample};
+use gst::glib;
 
 /// Name of the media type.
 pub const MEDIA_TYPE: &str = "video/x-float";
 
-const FORMATS: [(&str, FloatFormat); 8] = {
-    use ChannelOrder::{Bgr, Rgb};
-    use Layout::{Interleaved, Planar};
-    use Sample::{F16, F32};
-    [
-        ("BGR_F32LE", format(F32, Interleaved, Bgr)),
-        ("RGB_F32LE", format(F32, Interleaved, Rgb)),
-        ("BGRP_F32LE", format(F32, Planar, Bgr)),
-        ("RGBP_F32LE", format(F32, Planar, Rgb)),
-        ("BGR_F16LE", format(F16, Interleaved, Bgr)),
-        ("RGB_F16LE", format(F16, Interleaved, Rgb)),
-        ("BGRP_F16LE", format(F16, Planar, Bgr)),
-        ("RGBP_F16LE", format(F16, Planar, Rgb)),
-    ]
-};
+/// Metas that hold for the moment at which their buffer begins, and so for its first frame only.
+pub(crate) const METAS_OF_A_MOMENT: [&str; 3] = [
+    "GstReferenceTimestampMetaAPI",
+    "GstVideoTimeCodeMetaAPI",
+    "GstVideoCaptionMetaAPI",
+];
 
-const fn format(sample: Sample, layout: Layout, order: ChannelOrder) -> FloatFormat {
-    FloatFormat {
-        sample,
-        layout,
-        order,
+/// The formats; their nicks are their names in caps. This is the only list of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstFloatVideoFormat")]
+#[repr(i32)]
+pub enum FloatVideoFormat {
+    #[default]
+    #[enum_value(name = "H x W x C, blue first", nick = "BGR_F32LE")]
+    BgrF32Le = 0,
+    #[enum_value(name = "H x W x C, red first", nick = "RGB_F32LE")]
+    RgbF32Le = 1,
+    #[enum_value(name = "C x H x W, blue first", nick = "BGRP_F32LE")]
+    BgrpF32Le = 2,
+    #[enum_value(name = "C x H x W, red first", nick = "RGBP_F32LE")]
+    RgbpF32Le = 3,
+    #[enum_value(name = "H x W x C, blue first, float16", nick = "BGR_F16LE")]
+    BgrF16Le = 4,
+    #[enum_value(name = "H x W x C, red first, float16", nick = "RGB_F16LE")]
+    RgbF16Le = 5,
+    #[enum_value(name = "C x H x W, blue first, float16", nick = "BGRP_F16LE")]
+    BgrpF16Le = 6,
+    #[enum_value(name = "C x H x W, red first, float16", nick = "RGBP_F16LE")]
+    RgbpF16Le = 7,
+}
+
+impl From<FloatVideoFormat> for FloatFormat {
+    fn from(format: FloatVideoFormat) -> Self {
+        use ChannelOrder::{Bgr, Rgb};
+        use FloatVideoFormat as Format;
+        use Layout::{Interleaved, Planar};
+        use Sample::{F16, F32};
+        let (sample, layout, order) = match format {
+            Format::BgrF32Le => (F32, Interleaved, Bgr),
+            Format::RgbF32Le => (F32, Interleaved, Rgb),
+            Format::BgrpF32Le => (F32, Planar, Bgr),
+            Format::RgbpF32Le => (F32, Planar, Rgb),
+            Format::BgrF16Le => (F16, Interleaved, Bgr),
+            Format::RgbF16Le => (F16, Interleaved, Rgb),
+            Format::BgrpF16Le => (F16, Planar, Bgr),
+            Format::RgbpF16Le => (F16, Planar, Rgb),
+        };
+        Self {
+            sample,
+            layout,
+            order,
+        }
     }
+}
+
+/// Every format and its name in caps.
+fn formats() -> impl Iterator<Item = (&'static str, FloatFormat)> {
+    let class = glib::EnumClass::new::<FloatVideoFormat>();
+    let named = |value: &glib::EnumValue| {
+        let format: FloatVideoFormat = value.to_value(&class).get().ok()?;
+        Some((value.nick(), format.into()))
+    };
+    let formats: Vec<_> = class.values().iter().filter_map(named).collect();
+    formats.into_iter()
+}
+
+fn format_names() -> Vec<&'static str> {
+    formats().map(|(name, _)| name).collect()
 }
 
 /// Caps of every float frame there can be.
 pub fn template_caps() -> gst::Caps {
-    let formats = FORMATS.map(|(name, _)| name);
-    gst::Caps::from(frame_structure(MEDIA_TYPE, gst::List::new(formats)))
+    let formats = gst::List::new(format_names());
+    gst::Caps::from(frame_structure(MEDIA_TYPE, formats))
 }
 
 /// Frames of `media_type` in any of `formats`, of every size and framerate that is converted.
@@ -93,10 +140,9 @@ impl FloatVideoInfo {
                 structure.name()
             ));
         }
-        let expected_formats = FORMATS.map(|(name, _)| name).join(", ");
+        let expected_formats = format_names().join(", ");
         let name: String = required(structure, "format", &expected_formats)?;
-        let (_, format) = FORMATS
-            .into_iter()
+        let (_, format) = formats()
             .find(|(known, _)| *known == name)
             .ok_or_else(|| format!("format {name}: expected one of {expected_formats}"))?;
         Ok(Self {
@@ -113,6 +159,23 @@ impl FloatVideoInfo {
         })
     }
 
+    /// Caps that say the same.
+    pub fn to_caps(&self) -> gst::Caps {
+        gst::Caps::builder(MEDIA_TYPE)
+            .field("format", self.format_name())
+            .field("width", self.width as i32)
+            .field("height", self.height as i32)
+            .field("framerate", self.framerate)
+            .field("pixel-aspect-ratio", self.pixel_aspect_ratio)
+            .build()
+    }
+
+    fn format_name(&self) -> &'static str {
+        formats()
+            .find(|(_, format)| *format == self.format)
+            .map_or("", |(name, _)| name)
+    }
+
     /// Bytes of one frame.
     pub fn frame_bytes(&self) -> usize {
         self.width as usize * self.height as usize * 3 * self.format.sample.bytes()
@@ -121,11 +184,7 @@ impl FloatVideoInfo {
 
 impl std::fmt::Display for FloatVideoInfo {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        let name = FORMATS
-            .iter()
-            .find(|(_, format)| *format == self.format)
-            .map_or("", |(name, _)| name);
-        write!(f, "{name} {}x{}", self.width, self.height)
+        write!(f, "{} {}x{}", self.format_name(), self.width, self.height)
     }
 }
 
@@ -142,7 +201,7 @@ pub(crate) fn in_system_memory(caps: &gst::CapsRef) -> Result<&gst::StructureRef
     caps.structure(0).ok_or_else(|| "no media type".into())
 }
 
-pub(crate) fn required<'a, T: gst::glib::value::FromValue<'a>>(
+pub(crate) fn required<'a, T: glib::value::FromValue<'a>>(
     structure: &'a gst::StructureRef,
     field: &str,
     expected: &str,
@@ -208,15 +267,22 @@ mod tests {
              pixel-aspect-ratio=12/11",
         )
         .unwrap();
-        assert_eq!(
-            info.format,
-            format(Sample::F32, Layout::Planar, ChannelOrder::Rgb)
-        );
+        assert_eq!(info.format, FloatVideoFormat::RgbpF32Le.into());
         assert_eq!((info.width, info.height), (640, 360));
         assert_eq!(info.framerate, gst::Fraction::new(30000, 1001));
         assert_eq!(info.pixel_aspect_ratio, gst::Fraction::new(12, 11));
         assert_eq!(info.frame_bytes(), 2_764_800);
         assert_eq!(info.to_string(), "RGBP_F32LE 640x360");
+    }
+
+    #[test]
+    fn caps_and_info_say_the_same() {
+        for name in format_names() {
+            let fields = format!(",format={name},width=1,height=16384,framerate=0/1");
+            let info = info(&fields).unwrap();
+            assert_eq!(info.to_string(), format!("{name} 1x16384"));
+            assert_eq!(FloatVideoInfo::from_caps(&info.to_caps()), Ok(info));
+        }
     }
 
     #[test]

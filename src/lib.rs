@@ -2,8 +2,9 @@
 //!
 //! - [`lipsyncframes`]: the element
 //! - [`videotofloat`]: the element for the way back
-//! - [`float_video`]: its input's media type, `video/x-float`
-//! - [`tensors`]: NNStreamer's media type, `other/tensors`, which it takes as well
+//! - [`floatvideoparse`]: the element that makes float frames of byte streams
+//! - [`float_video`]: the media type between them, `video/x-float`
+//! - [`tensors`]: NNStreamer's media type, `other/tensors`, which `lipsyncframes` takes as well
 //! - [`pixel`]: the conversion itself, usable without GStreamer
 //! - [`pool`]: the threads that all conversions of the process share
 //!
@@ -11,6 +12,7 @@
 //! [`plugin_register_static`] once, after `gst::init`.
 
 pub mod float_video;
+pub mod floatvideoparse;
 pub mod lipsyncframes;
 pub mod pixel;
 pub mod pool;
@@ -28,6 +30,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     lipsyncframes::register(plugin)?;
+    floatvideoparse::register(plugin)?;
     videotofloat::register(plugin)
 }
 

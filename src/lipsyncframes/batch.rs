@@ -1,17 +1,10 @@
 //! A buffer of one or more frames, handed out frame by frame with its timestamps.
 
-use crate::float_video::FloatVideoInfo;
+use crate::float_video::{FloatVideoInfo, METAS_OF_A_MOMENT};
 use gst::ClockTime;
 use gst::meta::MetaTransformCopy;
 use gst::prelude::*;
 use std::ops::ControlFlow;
-
-/// Metas that hold for the moment at which their buffer begins, and so for its first frame only.
-const METAS_OF_A_MOMENT: [&str; 3] = [
-    "GstReferenceTimestampMetaAPI",
-    "GstVideoTimeCodeMetaAPI",
-    "GstVideoCaptionMetaAPI",
-];
 
 /// An input buffer of which some frames are yet to be converted.
 ///

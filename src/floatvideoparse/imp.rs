@@ -1,0 +1,590 @@
+//! GObject and BaseParse: translates between GStreamer and the arithmetic of `stream` and
+//! `timeline`.
+
+use super::stream::Stream;
+use super::timeline::{Timeline, Timing};
+use crate::float_video::{self, FloatVideoFormat, FloatVideoInfo, METAS_OF_A_MOMENT};
+use crate::lock;
+use crate::pixel::MAX_SIZE;
+
+use gst::ClockTime;
+use gst::glib;
+use gst::prelude::*;
+use gst_base::prelude::*;
+use gst_base::subclass::prelude::*;
+use gst_base::{BaseParseFrame, BaseParseFrameFlags};
+
+use std::ops::ControlFlow;
+use std::sync::{LazyLock, Mutex};
+
+static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+    gst::DebugCategory::new(
+        "floatvideoparse",
+        gst::DebugColorFlags::empty(),
+        Some("Byte streams to float frames"),
+    )
+});
+
+#[derive(Debug, Clone, Copy)]
+struct Settings {
+    format: FloatVideoFormat,
+    width: u32,
+    height: u32,
+    framerate: gst::Fraction,
+    frames_per_buffer: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            format: FloatVideoFormat::default(),
+            width: 0,
+            height: 0,
+            framerate: gst::Fraction::new(25, 1),
+            frames_per_buffer: 1,
+        }
+    }
+}
+
+impl Settings {
+    /// The frames of a stream whose caps do not describe them.
+    fn info(&self) -> Result<FloatVideoInfo, String> {
+        if self.width == 0 || self.height == 0 {
+            return Err(format!(
+                "Frames of {}x{}: set the properties width and height to 1 to {MAX_SIZE}, because \
+                 bytes do not say how large a frame is",
+                self.width, self.height
+            ));
+        }
+        Ok(FloatVideoInfo {
+            format: self.format.into(),
+            width: self.width,
+            height: self.height,
+            framerate: self.framerate,
+            pixel_aspect_ratio: gst::Fraction::new(1, 1),
+            frames_in_buffer: None,
+        })
+    }
+}
+
+/// What belongs to the streaming thread.
+#[derive(Default)]
+struct State {
+    /// `video/x-float` caps of the input, if it has such
+    input: Option<gst::Caps>,
+    /// What the stream is cut into, from its first bytes or caps on. If it cannot be, that has been
+    /// posted: upstream sends what was refused again with every event and buffer, and the
+    /// application need not hear of it again.
+    stream: Option<Result<Stream, gst::FlowError>>,
+    timeline: Timeline,
+    /// Of the buffer that is on its way
+    timing: Timing,
+    /// Whether upstream says when its buffers are to be shown, rather than where their bytes are
+    is_timed: bool,
+    /// Whether a buffer has left
+    has_output: bool,
+    /// Whether downstream did not take the last buffer
+    is_refused: bool,
+}
+
+#[derive(Default)]
+pub struct FloatVideoParse {
+    settings: Mutex<Settings>,
+    state: Mutex<State>,
+}
+
+#[glib::object_subclass]
+impl ObjectSubclass for FloatVideoParse {
+    const NAME: &'static str = "GstFloatVideoParse";
+    type Type = super::FloatVideoParse;
+    type ParentType = gst_base::BaseParse;
+}
+
+impl ObjectImpl for FloatVideoParse {
+    fn properties() -> &'static [glib::ParamSpec] {
+        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
+            let defaults = Settings::default();
+            vec![
+                glib::ParamSpecEnum::builder_with_default("format", defaults.format)
+                    .nick("Format")
+                    .blurb("Format of the frames, named as in caps")
+                    .mutable_ready()
+                    .build(),
+                glib::ParamSpecUInt::builder("width")
+                    .nick("Width")
+                    .blurb("Width of the frames in pixels; must be set")
+                    .maximum(MAX_SIZE)
+                    .default_value(defaults.width)
+                    .mutable_ready()
+                    .build(),
+                glib::ParamSpecUInt::builder("height")
+                    .nick("Height")
+                    .blurb("Height of the frames in pixels; must be set")
+                    .maximum(MAX_SIZE)
+                    .default_value(defaults.height)
+                    .mutable_ready()
+                    .build(),
+                gst::ParamSpecFraction::builder("framerate")
+                    .nick("Framerate")
+                    .blurb("Frames per second (0/1 = unknown: no timestamps)")
+                    .minimum(gst::Fraction::new(0, 1))
+                    .maximum(gst::Fraction::new(i32::MAX, 1))
+                    .default_value(defaults.framerate)
+                    .mutable_ready()
+                    .build(),
+                glib::ParamSpecUInt::builder("frames-per-buffer")
+                    .nick("Frames per buffer")
+                    .blurb("Frames to put in an output buffer; the last may have fewer")
+                    .minimum(1)
+                    .default_value(defaults.frames_per_buffer)
+                    .mutable_ready()
+                    .build(),
+            ]
+        });
+        &PROPERTIES
+    }
+
+    fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
+        let mut settings = lock(&self.settings);
+        // GObject has checked the type and the range. A value that still does not fit is left out
+        // rather than unwrapped: a panic in a setter would end the process.
+        match pspec.name() {
+            "format" => settings.format = value.get().unwrap_or(settings.format),
+            "width" => settings.width = value.get().unwrap_or(settings.width),
+            "height" => settings.height = value.get().unwrap_or(settings.height),
+            "framerate" => settings.framerate = value.get().unwrap_or(settings.framerate),
+            "frames-per-buffer" => {
+                settings.frames_per_buffer = value.get().unwrap_or(settings.frames_per_buffer);
+            }
+            name => gst::error!(CAT, imp = self, "no property {name} that can be set"),
+        }
+    }
+
+    fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        let settings = *lock(&self.settings);
+        match pspec.name() {
+            "format" => settings.format.to_value(),
+            "width" => settings.width.to_value(),
+            "height" => settings.height.to_value(),
+            "framerate" => settings.framerate.to_value(),
+            "frames-per-buffer" => settings.frames_per_buffer.to_value(),
+            _ => pspec.default_value().clone(),
+        }
+    }
+
+    fn constructed(&self) {
+        self.parent_constructed();
+        let parse = self.obj().downgrade();
+        // BaseParse keeps the buffers to itself until a frame is whole.
+        self.obj().sink_pad().add_probe(
+            gst::PadProbeType::BUFFER | gst::PadProbeType::PUSH,
+            move |_, info| {
+                if let Some(parse) = parse.upgrade()
+                    && let Some(buffer) = info.buffer()
+                {
+                    let timing = Timing {
+                        pts: buffer.pts(),
+                        duration: buffer.duration(),
+                    };
+                    let mut state = lock(&parse.imp().state);
+                    state.timeline.receive(buffer.size() as u64, timing);
+                }
+                gst::PadProbeReturn::Ok
+            },
+        );
+    }
+}
+
+impl GstObjectImpl for FloatVideoParse {}
+
+impl ElementImpl for FloatVideoParse {
+    fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+        static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
+            gst::subclass::ElementMetadata::new(
+                "Float video parser",
+                "Codec/Parser/Video",
+                "Cuts a stream of bytes into float32 frames with timestamps, for lipsyncframes",
+                "The lipsyncframes authors",
+            )
+        });
+        Some(&METADATA)
+    }
+
+    fn pad_templates() -> &'static [gst::PadTemplate] {
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
+            let frames = float_video::template_caps();
+            let mut input = frames.clone();
+            input.merge(bytes_caps());
+            [
+                ("sink", gst::PadDirection::Sink, input),
+                ("src", gst::PadDirection::Src, frames),
+            ]
+            .into_iter()
+            .filter_map(|(name, direction, caps)| {
+                gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps).ok()
+            })
+            .collect()
+        });
+        &TEMPLATES
+    }
+}
+
+/// Caps of sources that know that they send anything at all. Files and pipes have none.
+fn bytes_caps() -> gst::Caps {
+    gst::Caps::new_empty_simple("application/octet-stream")
+}
+
+fn is_float_video(caps: &gst::CapsRef) -> bool {
+    caps.structure(0)
+        .is_some_and(|structure| structure.name() == float_video::MEDIA_TYPE)
+}
+
+impl BaseParseImpl for FloatVideoParse {
+    fn stop(&self) -> Result<(), gst::ErrorMessage> {
+        *lock(&self.state) = State::default();
+        Ok(())
+    }
+
+    /// Float frames that downstream takes, or bytes.
+    fn sink_caps(&self, filter: Option<&gst::Caps>) -> gst::Caps {
+        let mut caps = self
+            .obj()
+            .src_pad()
+            .peer_query_caps(Some(&float_video::template_caps()));
+        caps.merge(bytes_caps());
+        match filter {
+            Some(filter) => filter.intersect_with_mode(&caps, gst::CapsIntersectMode::First),
+            None => caps,
+        }
+    }
+
+    /// Any float frames at all are let in, so that `set_sink_caps` can say what is wrong with them.
+    /// All that the application would hear otherwise is "not-negotiated".
+    fn sink_query(&self, query: &mut gst::QueryRef) -> bool {
+        if let gst::QueryViewMut::AcceptCaps(query) = query.view_mut()
+            && is_float_video(query.caps())
+        {
+            query.set_result(true);
+            return true;
+        }
+        self.parent_sink_query(query)
+    }
+
+    fn set_sink_caps(&self, caps: &gst::Caps) -> Result<(), gst::LoggableError> {
+        let input = is_float_video(caps).then(|| caps.clone());
+        if lock(&self.state).input != input {
+            // What has come is of the caps that it came with.
+            self.obj().drain();
+            let mut state = lock(&self.state);
+            state.input = input;
+            state.stream = None;
+            let end = state.timing.end();
+            state.timeline.restart(end);
+        }
+        self.stream()
+            .map(|_| ())
+            .map_err(|_| gst::loggable_error!(CAT, "refused with caps {caps}"))
+    }
+
+    fn sink_event(&self, event: gst::Event) -> bool {
+        match event.view() {
+            gst::EventView::Segment(segment) => {
+                let Ok(stream) = self.stream() else {
+                    return false;
+                };
+                let timed = segment.segment().downcast_ref::<ClockTime>();
+                let (is_timed, start) = (timed.is_some(), timed.and_then(|timed| timed.start()));
+                let event = if is_timed || stream.pace().is_some() {
+                    event
+                } else {
+                    // Of the time of the first byte, BaseParse would make up something.
+                    let from_start = gst::FormattedSegment::<gst::format::Bytes>::new();
+                    let segment = gst::event::Segment::builder(&from_start);
+                    segment.seqnum(event.seqnum()).build()
+                };
+                lock(&self.state).is_timed = is_timed;
+                let is_handled = self.parent_sink_event(event);
+                lock(&self.state).timeline.restart(start);
+                is_handled
+            }
+            // BaseParse would make up caps for it.
+            gst::EventView::Gap(_) => self.stream().is_ok() && self.parent_sink_event(event),
+            _ => self.parent_sink_event(event),
+        }
+    }
+
+    fn src_event(&self, event: gst::Event) -> bool {
+        self.align_seek(event)
+            .is_some_and(|event| self.parent_src_event(event))
+    }
+
+    fn convert(
+        &self,
+        position: impl gst::format::FormattedValue,
+        format: gst::Format,
+    ) -> Option<gst::GenericFormattedValue> {
+        if position.format() == format {
+            return Some(position.into());
+        }
+        if position.is_none() {
+            // The open end of a seek
+            return Some(gst::GenericFormattedValue::new(format, -1));
+        }
+        let is_timed = lock(&self.state).is_timed;
+        if is_timed && [position.format(), format].contains(&gst::Format::Bytes) {
+            // They would be upstream's, which need not be those of the frames alone.
+            return None;
+        }
+        self.describe().ok()?.convert(position.into(), format)
+    }
+
+    fn handle_frame(
+        &self,
+        frame: BaseParseFrame,
+    ) -> Result<(gst::FlowSuccess, u32), gst::FlowError> {
+        let stream = self.stream()?;
+        let available = frame.buffer().map_or(0, |buffer| buffer.size() as u64);
+        let frames = (available / stream.frame_bytes).min(stream.frames_per_buffer);
+        if frames < stream.frames_per_buffer && !self.obj().is_draining() {
+            // BaseParse comes back with more.
+            return Ok((gst::FlowSuccess::Ok, 0));
+        }
+        let result = match frames {
+            0 => self.drop_leftover(&stream, frame, available),
+            frames => self.finish(&stream, frame, frames * stream.frame_bytes),
+        };
+        Ok((result?, 0))
+    }
+
+    /// Gives the buffer its timestamps once more: where upstream has some, BaseParse has replaced
+    /// them by what it makes of those.
+    fn pre_push_frame(
+        &self,
+        frame: &mut BaseParseFrame,
+    ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let timing = lock(&self.state).timing;
+        if let Some(buffer) = frame.buffer_mut() {
+            buffer.set_pts(timing.pts);
+            // Decoded order is something that raw pictures do not have.
+            buffer.set_dts(None);
+            buffer.set_duration(timing.duration);
+        }
+        let segment = self.obj().segment();
+        if let Some(segment) = segment.downcast_ref::<ClockTime>()
+            && segment.rate() > 0.0
+            && let (Some(pts), Some(stop)) = (timing.pts, segment.stop())
+            && pts >= stop
+        {
+            // BaseParse would let one pass that begins where the segment stops.
+            return Err(gst::FlowError::Eos);
+        }
+        self.parent_pre_push_frame(frame)
+    }
+}
+
+impl FloatVideoParse {
+    /// Sends the first `bytes` of `frame`.
+    fn finish(
+        &self,
+        stream: &Stream,
+        mut frame: BaseParseFrame,
+        bytes: u64,
+    ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let input = frame.buffer().ok_or(gst::FlowError::Error)?;
+        let mut buffer = self.cut(input, bytes as usize)?;
+        // What is left of a broken frame counts as a frame.
+        let offset = frame.offset() - frame.offset() % stream.frame_bytes;
+        let (timing, is_first) = {
+            let mut state = lock(&self.state);
+            state.timing = state.timeline.timing(bytes, stream.pace(), offset);
+            state.timeline.consume(bytes);
+            (state.timing, !state.has_output)
+        };
+        if let Some(buffer) = buffer.get_mut() {
+            buffer.set_pts(timing.pts);
+            buffer.set_duration(timing.duration);
+        }
+        frame.set_output_buffer(buffer);
+        if is_first {
+            self.announce_duration(stream);
+        }
+        let result = self.obj().finish_frame(frame, bytes as u32);
+        let mut state = lock(&self.state);
+        state.has_output = true;
+        state.is_refused = result.is_err();
+        result
+    }
+
+    /// Drops what is left where the stream ends or breaks off, and says so. BaseParse would do it
+    /// silently.
+    fn drop_leftover(
+        &self,
+        stream: &Stream,
+        mut frame: BaseParseFrame,
+        bytes: u64,
+    ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let (has_output, is_refused) = {
+            let mut state = lock(&self.state);
+            state.timeline.consume(bytes);
+            (state.has_output, state.is_refused)
+        };
+        let Stream {
+            info, frame_bytes, ..
+        } = stream;
+        if !has_output {
+            gst::element_imp_error!(
+                self,
+                gst::StreamError::Format,
+                ("The stream ended after {bytes} bytes, before there was a frame: {info} has \
+                     {frame_bytes} bytes a frame")
+            );
+        } else if !is_refused {
+            gst::element_imp_warning!(
+                self,
+                gst::StreamError::Format,
+                ("{bytes} bytes are left over after the last whole frame: {info} has \
+                     {frame_bytes} bytes a frame")
+            );
+        }
+        frame.set_flags(BaseParseFrameFlags::DROP);
+        self.obj().finish_frame(frame, bytes as u32)
+    }
+
+    /// What the stream is or will be cut into.
+    fn describe(&self) -> Result<Stream, String> {
+        if let Some(Ok(stream)) = lock(&self.state).stream {
+            return Ok(stream);
+        }
+        let settings = *lock(&self.settings);
+        let info = match self.input_caps() {
+            Some(caps) => FloatVideoInfo::from_caps(&caps)?,
+            None => settings.info()?,
+        };
+        Stream::new(info, settings.frames_per_buffer)
+    }
+
+    /// What the stream is cut into. Announced downstream when it is first asked for.
+    fn stream(&self) -> Result<Stream, gst::FlowError> {
+        if let Some(stream) = lock(&self.state).stream {
+            return stream;
+        }
+        let stream = self.describe().map_err(|problem| {
+            gst::element_imp_error!(self, gst::StreamError::Format, ("{problem}"));
+            gst::FlowError::NotNegotiated
+        });
+        lock(&self.state).stream = Some(stream);
+        self.announce(&stream?);
+        stream
+    }
+
+    /// Prepares BaseParse and downstream for what is to come.
+    fn announce(&self, stream: &Stream) {
+        let parse = self.obj();
+        parse.set_min_frame_size(stream.buffer_bytes() as u32);
+        // The first frame of a buffer waits for the last.
+        let latency = stream.start(stream.frames_per_buffer - 1);
+        let latency = latency.unwrap_or(ClockTime::ZERO);
+        parse.set_latency(latency, latency);
+        let caps = self.input_caps().unwrap_or_else(|| stream.info.to_caps());
+        let pad = parse.src_pad();
+        pad.push_event(gst::event::Caps::new(&caps));
+        if !pad.peer_query_accept_caps(&caps) {
+            let taken = pad.peer_query_caps(None);
+            gst::element_imp_error!(
+                self,
+                gst::CoreError::Negotiation,
+                ("{caps} is not taken downstream: it takes {taken}")
+            );
+        }
+    }
+
+    /// `video/x-float` caps of the input, if it has such. A source that is read from, and does not
+    /// send anything by itself, sends no caps either, and has to be asked.
+    fn input_caps(&self) -> Option<gst::Caps> {
+        if let Some(caps) = &lock(&self.state).input {
+            return Some(caps.clone());
+        }
+        let any_frames = gst::Caps::new_empty_simple(float_video::MEDIA_TYPE);
+        let caps = self.obj().sink_pad().peer_query_caps(Some(&any_frames));
+        (caps.is_fixed() && caps != any_frames).then_some(caps)
+    }
+
+    /// Takes the first `bytes` of `input`, without copying them.
+    fn cut(&self, input: &gst::BufferRef, bytes: usize) -> Result<gst::Buffer, gst::FlowError> {
+        use gst::BufferCopyFlags as Copy;
+        use gst::BufferFlags as Flags;
+        let mut buffer = input
+            .copy_region(Copy::FLAGS | Copy::META | Copy::MEMORY, 0..bytes)
+            .map_err(|error| {
+                let problem = format!("{bytes} of {} bytes cannot be used: {error}", input.size());
+                gst::element_imp_error!(self, gst::StreamError::Failed, ("{problem}"));
+                gst::FlowError::Error
+            })?;
+        if let Some(buffer) = buffer.get_mut() {
+            // Whatever the bytes were sent as, these are whole pictures.
+            buffer.unset_flags(Flags::DELTA_UNIT | Flags::HEADER);
+            if !lock(&self.state).timeline.is_at_beginning() {
+                buffer.unset_flags(Flags::RESYNC);
+                buffer.foreach_meta_mut(|meta| {
+                    let action = if METAS_OF_A_MOMENT.contains(&meta.api().name()) {
+                        gst::buffer::BufferMetaForeachAction::Remove
+                    } else {
+                        gst::buffer::BufferMetaForeachAction::Keep
+                    };
+                    ControlFlow::Continue(action)
+                });
+            }
+        }
+        Ok(buffer)
+    }
+
+    /// Lets BaseParse know how long the stream is, if upstream knows. By itself, it would guess at
+    /// it, and only after some seconds.
+    fn announce_duration(&self, stream: &Stream) {
+        if lock(&self.state).is_timed {
+            return;
+        }
+        let parse = self.obj();
+        if let Some(bytes) = parse.sink_pad().peer_query_duration::<gst::format::Bytes>()
+            && let Some(frames) = stream.frame(bytes.into())
+        {
+            parse.set_duration(gst::format::Default::from_u64(frames), 0);
+        }
+    }
+
+    /// Sees to it that `event`, if it is a seek, goes to the beginning of a frame. `None` if that
+    /// cannot be done.
+    fn align_seek(&self, event: gst::Event) -> Option<gst::Event> {
+        let gst::EventView::Seek(seek) = event.view() else {
+            return Some(event);
+        };
+        let (rate, flags, start_type, start, stop_type, stop) = seek.get();
+        let parse = self.obj();
+        let is_pulling = parse.sink_pad().mode() == gst::PadMode::Pull;
+        if is_pulling && rate < 0.0 {
+            // BaseParse reads from start to stop, and keeps all of it, before it sends the first.
+            gst::info!(CAT, imp = self, "no seek with the negative rate {rate}");
+            return None;
+        }
+        if lock(&self.state).is_timed {
+            return Some(event);
+        }
+        let stream = self.describe().ok()?;
+        let frame = stream.frame(start)?;
+        let offset = stream.offset(frame)?;
+        if let Some(time) = stream.start(frame) {
+            // BaseParse starts from what its index has before the position asked for, which can be
+            // the beginning of the stream, and reads on from there.
+            parse.add_index_entry(offset, time, true, true);
+        }
+        if start.format() != gst::Format::Bytes || is_pulling {
+            return Some(event);
+        }
+        // Upstream answers it itself, and would start in the middle of a frame.
+        let start = gst::format::Bytes::from_u64(offset).into();
+        let seek = gst::event::Seek::builder::<gst::GenericFormattedValue>(
+            rate, flags, start_type, start, stop_type, stop,
+        );
+        Some(seek.seqnum(event.seqnum()).build())
+    }
+}

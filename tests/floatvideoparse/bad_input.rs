@@ -1,0 +1,171 @@
+//! What is wrong gets an error or a warning that names it.
+
+use super::*;
+
+fn pushed(setup: &mut Setup, bytes: usize) -> Result<gst::FlowSuccess, gst::FlowError> {
+    let buffer = gst::Buffer::from_slice(numbered_bytes(bytes));
+    setup.harness.push(buffer)
+}
+
+#[test]
+fn a_size_that_is_not_set() {
+    for (properties, size) in [
+        ("", "0x0"),
+        ("width=640", "640x0"),
+        ("height=360", "0x360"),
+        ("width=0 height=360", "0x360"),
+    ] {
+        let mut setup = Setup::of_bytes(properties);
+        assert!(pushed(&mut setup, 100).is_err());
+        assert!(pushed(&mut setup, 100).is_err());
+        assert_eq!(setup.pulled().len(), 0);
+        let errors = setup.errors();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        let expected =
+            format!("Frames of {size}: set the properties width and height to 1 to 16384");
+        assert!(errors[0].starts_with(&expected), "{errors:?}");
+    }
+}
+
+#[test]
+fn a_size_that_is_not_set_for_a_file() {
+    let file = File::new("unset.f32", &numbered_bytes(100));
+    let pipeline = Pipeline::new(&format!(
+        "filesrc location={file} ! floatvideoparse width=4 ! fakesink"
+    ));
+    pipeline.start(gst::State::Playing);
+    pipeline.wait_for(&[gst::MessageType::Error]);
+    // BaseParse adds that the stream stopped.
+    let errors = pipeline.errors();
+    let expected = "Frames of 4x0: set the properties";
+    assert!(errors[0].starts_with(expected), "{errors:?}");
+}
+
+#[test]
+fn buffers_that_would_be_too_large() {
+    for (properties, frames, bytes) in [
+        ("width=16384 height=16384", 1, 3_221_225_472u64),
+        (
+            "width=640 height=360 frames-per-buffer=389",
+            389,
+            1_075_507_200,
+        ),
+        (
+            "width=16384 height=16384 frames-per-buffer=4294967295",
+            u32::MAX,
+            3_221_225_472 * u64::from(u32::MAX),
+        ),
+    ] {
+        let mut setup = Setup::of_bytes(properties);
+        assert!(pushed(&mut setup, 100).is_err());
+        assert!(pushed(&mut setup, 100).is_err());
+        let errors = setup.errors();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(
+            errors[0].starts_with(&format!("{frames} frames of BGR_F32LE")),
+            "{errors:?}"
+        );
+        assert!(
+            errors[0].contains(&format!("have {bytes} bytes")),
+            "{errors:?}"
+        );
+        assert!(
+            errors[0].contains("at most 1073741824 are possible"),
+            "{errors:?}"
+        );
+    }
+    let mut setup = Setup::of_bytes("width=640 height=360 frames-per-buffer=388");
+    assert!(pushed(&mut setup, 100).is_ok());
+    assert_eq!(setup.errors(), Vec::<String>::new());
+}
+
+#[test]
+fn caps_that_are_no_float_frames() {
+    for (caps, expected) in [
+        (
+            "video/x-float,width=4,height=2",
+            "no format: expected BGR_F32LE",
+        ),
+        (
+            "video/x-float,format=BGR_F32LE,width=0,height=2",
+            "width 0: expected 1 to 16384",
+        ),
+        (
+            "video/x-float,format=BGR_F32LE,width=16384,height=16384",
+            "1 frames of BGR_F32LE 16384x16384 have 3221225472 bytes",
+        ),
+        (
+            "video/x-float,format=BGR_F32LE,width=4,height=2,framerate=-1/1",
+            "framerate -1/1: expected a fraction of 0/1 or more",
+        ),
+    ] {
+        let mut setup = Setup::of_frames(SMALL, caps);
+        let errors = setup.errors();
+        assert_eq!(errors.len(), 1, "{caps}: {errors:?}");
+        assert!(errors[0].contains(expected), "{errors:?}");
+        let result = pushed(&mut setup, SMALL_BYTES);
+        assert_eq!(result, Err(gst::FlowError::NotNegotiated), "{caps}");
+        assert_eq!(setup.pulled().len(), 0);
+
+        // Good caps make up for it.
+        setup.harness.set_src_caps_str(SMALL_CAPS);
+        pushed(&mut setup, SMALL_BYTES).unwrap();
+        assert_eq!(setup.pulled().len(), 1);
+    }
+}
+
+#[test]
+fn a_last_frame_that_is_not_whole() {
+    let mut setup = Setup::of_bytes(SMALL);
+    setup.push(&numbered_bytes(3 * SMALL_BYTES - 1));
+    setup.end();
+    assert_eq!(setup.pulled().len(), 2);
+    assert_eq!(setup.errors(), Vec::<String>::new());
+    assert_eq!(
+        setup.warnings(),
+        ["95 bytes are left over after the last whole frame: BGR_F32LE 4x2 has 96 bytes a frame"]
+    );
+}
+
+#[test]
+fn a_stream_that_is_shorter_than_a_frame() {
+    let expected = "The stream ended after 95 bytes, before there was a frame: BGR_F32LE 4x2 has \
+                    96 bytes a frame";
+    let mut setup = Setup::of_bytes(&format!("{SMALL} frames-per-buffer=3"));
+    setup.push(&numbered_bytes(90));
+    setup.push(&numbered_bytes(5));
+    setup.end();
+    assert_eq!(setup.pulled().len(), 0);
+    // BaseParse adds that it has found nothing.
+    assert_eq!(setup.errors()[0], expected);
+    let is_ended = std::iter::from_fn(|| setup.harness.try_pull_event())
+        .any(|event| event.type_() == gst::EventType::Eos);
+    assert!(is_ended);
+
+    let file = File::new("short.f32", &numbered_bytes(95));
+    for way in ["", "! queue"] {
+        let pipeline = Pipeline::new(&format!(
+            "filesrc location={file} {way} ! floatvideoparse {SMALL} ! appsink name=sink"
+        ));
+        pipeline.start(gst::State::Playing);
+        assert_eq!(pipeline.all_samples().len(), 0);
+        assert_eq!(pipeline.errors()[0], expected);
+    }
+}
+
+#[test]
+fn a_stream_of_nothing() {
+    let mut setup = Setup::of_bytes(SMALL);
+    setup.end();
+    assert_eq!(setup.errors(), Vec::<String>::new());
+    assert_eq!(setup.warnings(), Vec::<String>::new());
+
+    let file = File::new("empty.f32", &[]);
+    let pipeline = Pipeline::new(&format!(
+        "filesrc location={file} ! floatvideoparse {SMALL} ! appsink name=sink"
+    ));
+    pipeline.start(gst::State::Playing);
+    assert_eq!(pipeline.all_samples().len(), 0);
+    let errors = pipeline.errors();
+    assert!(errors[0].starts_with("No valid frames found"), "{errors:?}");
+}

@@ -297,7 +297,7 @@ impl BaseParseImpl for FloatVideoParse {
                 let event = if is_timed || stream.pace().is_some() {
                     event
                 } else {
-                    // Of the time of the first byte, BaseParse would make up something.
+                    // There is no time at which it begins.
                     let from_start = gst::FormattedSegment::<gst::format::Bytes>::new();
                     let segment = gst::event::Segment::builder(&from_start);
                     segment.seqnum(event.seqnum()).build()
@@ -323,19 +323,21 @@ impl BaseParseImpl for FloatVideoParse {
         position: impl gst::format::FormattedValue,
         format: gst::Format,
     ) -> Option<gst::GenericFormattedValue> {
+        let position: gst::GenericFormattedValue = position.into();
         if position.format() == format {
-            return Some(position.into());
+            return Some(position);
         }
-        if position.is_none() {
-            // The open end of a seek
-            return Some(gst::GenericFormattedValue::new(format, -1));
+        if let 0 | -1 = position.value() {
+            // The beginning, and the open end of a seek. BaseParse counts on it that they can
+            // always be converted: where not, it goes on with a value it has not initialised.
+            return Some(gst::GenericFormattedValue::new(format, position.value()));
         }
         let is_timed = lock(&self.state).is_timed;
         if is_timed && [position.format(), format].contains(&gst::Format::Bytes) {
             // They would be upstream's, which need not be those of the frames alone.
             return None;
         }
-        self.describe().ok()?.convert(position.into(), format)
+        self.describe().ok()?.convert(position, format)
     }
 
     fn handle_frame(
@@ -428,22 +430,20 @@ impl FloatVideoParse {
             state.timeline.consume(bytes);
             (state.has_output, state.is_refused)
         };
-        let Stream {
-            info, frame_bytes, ..
-        } = stream;
+        let (info, frame_bytes) = (stream.info, stream.frame_bytes);
         if !has_output {
+            let problem = format!("The stream ended after {bytes} bytes, before there was a frame");
             gst::element_imp_error!(
                 self,
                 gst::StreamError::Format,
-                ("The stream ended after {bytes} bytes, before there was a frame: {info} has \
-                     {frame_bytes} bytes a frame")
+                ("{problem}: {info} has {frame_bytes} bytes a frame")
             );
         } else if !is_refused {
+            let problem = format!("{bytes} bytes are left over after the last whole frame");
             gst::element_imp_warning!(
                 self,
                 gst::StreamError::Format,
-                ("{bytes} bytes are left over after the last whole frame: {info} has \
-                     {frame_bytes} bytes a frame")
+                ("{problem}: {info} has {frame_bytes} bytes a frame")
             );
         }
         frame.set_flags(BaseParseFrameFlags::DROP);
@@ -566,7 +566,7 @@ impl FloatVideoParse {
             gst::info!(CAT, imp = self, "no seek with the negative rate {rate}");
             return None;
         }
-        if lock(&self.state).is_timed {
+        if start_type != gst::SeekType::Set || lock(&self.state).is_timed {
             return Some(event);
         }
         let stream = self.describe().ok()?;

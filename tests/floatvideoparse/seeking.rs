@@ -223,19 +223,37 @@ fn backwards_is_refused() {
 }
 
 #[test]
-fn without_a_framerate_seeks_go_by_bytes_and_frames_only() {
+fn without_a_framerate_there_are_no_seeks_by_time() {
     on_both_with(&format!("{SMALL} framerate=0/1"), |pipeline| {
         let flags = gst::SeekFlags::FLUSH;
-        assert!(
-            pipeline
-                .pipeline
-                .seek_simple(flags, ClockTime::SECOND)
-                .is_err()
-        );
-        let frames = pipeline.pipeline.query_duration::<gst::format::Default>();
-        assert_eq!(frames, Some(gst::format::Default::from_usize(FRAMES)));
+        let result = pipeline.pipeline.seek_simple(flags, ClockTime::SECOND);
+        assert!(result.is_err());
         assert_eq!(pipeline.pipeline.query_duration::<ClockTime>(), None);
+        let frames = pipeline.pipeline.query_duration();
+        assert_eq!(frames, Some(gst::format::Default::from_usize(FRAMES)));
     });
+}
+
+#[test]
+fn without_a_framerate_upstream_can_be_sought_by_bytes() {
+    let input = numbered_bytes(FRAMES * SMALL_BYTES);
+    let file = File::new("by_bytes.f32", &input);
+    let pipeline = Pipeline::new(&format!(
+        "filesrc location={file} ! queue ! floatvideoparse {SMALL} framerate=0/1 \
+         ! appsink name=sink sync=false"
+    ));
+    pipeline.start(gst::State::Paused);
+    pipeline.wait_for_preroll();
+    let byte = gst::format::Bytes::from_u64(96 * 77 + 50);
+    pipeline
+        .pipeline
+        .seek_simple(gst::SeekFlags::FLUSH, byte)
+        .unwrap();
+    pipeline.wait_for_preroll();
+    let sample = sink(&pipeline).pull_preroll().unwrap();
+    assert_contents(&[sample.buffer_owned().unwrap()], &input[96 * 77..96 * 78]);
+    let segment = sample.segment().unwrap();
+    assert_eq!(segment.start(), gst::GenericFormattedValue::from(ms(0)));
 }
 
 #[test]

@@ -38,13 +38,14 @@ fn none_per_frame_beyond_the_hand_over() {
         // As many as there are cores, which must not be looked up every time.
         let cores = gstlipsyncframes::pool::default_threads() as u64;
         assert!(allocations(0, downstream) <= 10 * FRAMES * cores);
-        // For each band that it hands over, rayon boxes a job of some 60 bytes, and now and then it
-        // needs a further block for its queue of them, which holds 63.
+        // For each thread that helps, rayon boxes a job of some 60 bytes, and now and then it needs a
+        // further block for its queue of them, which holds 63. What a thread of the pool allocates
+        // once can come as late as this on a busy machine.
         for handed_over in 1..4 {
             let jobs = 10 * FRAMES * handed_over;
             let blocks = jobs / 63 + 1;
             let counted = allocations(handed_over as u32 + 1, downstream);
-            assert!(counted <= jobs + blocks, "{handed_over}: {counted}");
+            assert!(counted <= jobs + blocks + 2, "{handed_over}: {counted}");
         }
     }
 }

@@ -203,7 +203,7 @@ impl ElementImpl for FloatVideoParse {
             gst::subclass::ElementMetadata::new(
                 "Float video parser",
                 "Codec/Parser/Video",
-                "Cuts a stream of bytes into float32 frames with timestamps, for lipsyncframes",
+                "Cuts a stream of bytes into float frames with timestamps, for lipsyncframes",
                 "The lipsyncframes authors",
             )
         });

@@ -71,8 +71,8 @@ impl From<FloatVideoFormat> for FloatFormat {
     }
 }
 
-/// Every format and its name in caps.
-fn formats() -> impl Iterator<Item = (&'static str, FloatFormat)> {
+/// Every format and its name in caps, for programs that are told formats by name.
+pub fn formats() -> impl Iterator<Item = (&'static str, FloatFormat)> {
     let class = glib::EnumClass::new::<FloatVideoFormat>();
     let named = |value: &glib::EnumValue| {
         let format: FloatVideoFormat = value.to_value(&class).get().ok()?;

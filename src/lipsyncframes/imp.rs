@@ -156,7 +156,8 @@ impl ObjectImpl for LipSyncFrames {
                     .blurb(
                         "Counters since the element started: frames, batches, bytes-in, bytes-out, \
                          convert-time-total in ns, convert-time-p50 and convert-time-p99 in ns of \
-                         the last 1024 frames, threads in use for a frame, backend",
+                         the last 1024 frames, convert-time-counts of frames that took up to each \
+                         of convert-time-bounds in ns, threads in use for a frame, backend",
                     )
                     .read_only()
                     .build(),

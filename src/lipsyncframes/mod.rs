@@ -38,7 +38,10 @@
 //! The fields of `stats` are of type `guint64` unless noted otherwise: `frames`, `batches` (input
 //! buffers), `bytes-in`, `bytes-out`, `convert-time-total`, `convert-time-p50` and
 //! `convert-time-p99` (in nanoseconds, the percentiles of the last 1024 frames), `threads` (`guint`,
-//! on which a frame is converted now), `backend` (string, the instructions in use).
+//! on which a frame is converted now), `backend` (string, the instructions in use). Two fields are
+//! `GstValueArray` of `guint64`, for histograms: `convert-time-bounds` (in nanoseconds, ascending) and
+//! `convert-time-counts` (frames that took at most as long as the bound, and longer than the one before
+//! it; those above the last bound are only in `frames`).
 
 mod batch;
 mod caps;

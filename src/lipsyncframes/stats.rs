@@ -2,8 +2,27 @@
 
 use std::time::Duration;
 
+use gst::prelude::*;
+
 /// Convert times that the percentiles look back on.
 const RECENT: usize = 1024;
+
+/// Upper bounds of the buckets in which convert times are counted, from what a small picture takes to
+/// the time that a frame lasts.
+const BOUNDS: [Duration; 12] = [
+    Duration::from_micros(25),
+    Duration::from_micros(50),
+    Duration::from_micros(100),
+    Duration::from_micros(250),
+    Duration::from_micros(500),
+    Duration::from_micros(1000),
+    Duration::from_micros(2500),
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(25),
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+];
 
 /// Counters since the element last started.
 pub struct Stats {
@@ -12,6 +31,8 @@ pub struct Stats {
     bytes_in: u64,
     bytes_out: u64,
     convert_time_total: Duration,
+    /// How many frames took at most as long as each of [`BOUNDS`], and longer than the one before
+    counts: [u64; BOUNDS.len()],
     /// Convert times of the last [`RECENT`] frames, the oldest overwritten first. Its memory is
     /// reserved at once, so that counting a frame never allocates.
     recent: Vec<Duration>,
@@ -26,6 +47,7 @@ impl Stats {
             bytes_in: 0,
             bytes_out: 0,
             convert_time_total: Duration::ZERO,
+            counts: [0; BOUNDS.len()],
             recent: Vec::with_capacity(RECENT),
             threads,
         }
@@ -39,6 +61,10 @@ impl Stats {
         self.bytes_in += bytes_in as u64;
         self.bytes_out += bytes_out as u64;
         self.convert_time_total += convert_time;
+        let bucket = BOUNDS.partition_point(|&bound| bound < convert_time);
+        if let Some(count) = self.counts.get_mut(bucket) {
+            *count += 1;
+        }
         let oldest = (self.frames % RECENT as u64) as usize;
         match self.recent.get_mut(oldest) {
             Some(slot) => *slot = convert_time,
@@ -63,10 +89,16 @@ impl Stats {
             .field("convert-time-total", nanoseconds(self.convert_time_total))
             .field("convert-time-p50", nanoseconds(percentile(&sorted, 50)))
             .field("convert-time-p99", nanoseconds(percentile(&sorted, 99)))
+            .field("convert-time-bounds", array(BOUNDS.map(nanoseconds)))
+            .field("convert-time-counts", array(self.counts))
             .field("threads", self.threads as u32)
             .field("backend", crate::pixel::backend())
             .build()
     }
+}
+
+fn array<const N: usize>(values: [u64; N]) -> gst::Array {
+    gst::Array::new(values.map(|value| value.to_send_value()))
 }
 
 fn nanoseconds(duration: Duration) -> u64 {
@@ -106,6 +138,28 @@ mod tests {
         assert_eq!(structure.get::<u64>("frames").unwrap(), 100);
         assert_eq!(structure.get::<u64>("bytes-in").unwrap(), 1000);
         assert_eq!(structure.get::<u64>("bytes-out").unwrap(), 300);
+    }
+
+    #[test]
+    fn every_frame_is_counted_in_one_bucket_if_it_has_one() {
+        gst::init().unwrap();
+        let mut stats = Stats::new(1);
+        for micros in [0, 25, 26, 100_000, 100_001] {
+            stats.count_frame(1, 1, Duration::from_micros(micros));
+        }
+        let structure = stats.to_structure();
+        let values = |field| {
+            let array = structure.get::<gst::Array>(field).unwrap();
+            let values = array.iter().map(|value| value.get::<u64>().unwrap());
+            values.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            values("convert-time-counts"),
+            [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]
+        );
+        let bounds = values("convert-time-bounds");
+        assert_eq!((bounds[0], bounds[11]), (25_000, 100_000_000));
+        assert!(bounds.is_sorted());
     }
 
     #[test]

@@ -1,0 +1,125 @@
+//! Who may do what.
+
+use crate::frames::FrameBody;
+use crate::options::Options;
+use crate::refusal::Refusal;
+use crate::server::Server;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use headers::authorization::{Authorization, Basic, Bearer, Credentials};
+use std::sync::Arc;
+use subtle::ConstantTimeEq;
+
+/// Lets those pass who may post, convert and delete.
+pub async fn posting(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
+    let options = &server.options;
+    check(request, next, options, &[options.token.as_deref()]).await
+}
+
+/// Lets those pass who may view.
+pub async fn viewing(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
+    let options = &server.options;
+    let tokens = [options.token.as_deref(), options.view_token.as_deref()];
+    check(request, next, options, &tokens).await
+}
+
+async fn check(
+    request: Request,
+    next: Next,
+    options: &Options,
+    tokens: &[Option<&str>],
+) -> Response {
+    let headers = request.headers();
+    let refusal = if options.token.is_none() {
+        check_host(headers)
+    } else {
+        check_token(headers, tokens)
+    };
+    match refusal {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => {
+            let (parts, body) = request.into_parts();
+            FrameBody::new(body, options).discard(&parts.headers).await;
+            refusal.into_response()
+        }
+    }
+}
+
+/// Without a token, everybody on this machine may do everything. A web page from elsewhere is not
+/// everybody: it can give its own name this machine's address, but then its name is in the request.
+fn check_host(headers: &HeaderMap) -> Result<(), Refusal> {
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let name = host.map(|host| {
+        let without_port = host.rsplit_once(':').map_or(host, |(name, port)| {
+            if port.bytes().all(|byte| byte.is_ascii_digit()) {
+                name
+            } else {
+                host
+            }
+        });
+        without_port.trim_start_matches('[').trim_end_matches(']')
+    });
+    let is_here = name.is_some_and(|name| {
+        name == "localhost"
+            || name
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|address| address.is_loopback())
+    });
+    if is_here {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        StatusCode::FORBIDDEN,
+        "forbidden",
+        "a server without --token answers only those who call it by a name of this machine",
+        "Host: localhost, 127.0.0.1 or [::1]",
+        host.unwrap_or("none"),
+    ))
+}
+
+fn check_token(headers: &HeaderMap, tokens: &[Option<&str>]) -> Result<(), Refusal> {
+    let Some(given) = given_token(headers) else {
+        return Err(unauthorized("none"));
+    };
+    // All are compared, and each to its end, so that the time does not tell how much of one was right.
+    let is_any = tokens.iter().flatten().fold(0, |any, token| {
+        any | token.as_bytes().ct_eq(given.as_bytes()).unwrap_u8()
+    });
+    if is_any == 1 {
+        Ok(())
+    } else {
+        Err(unauthorized("another one"))
+    }
+}
+
+fn unauthorized(got: &str) -> Refusal {
+    Refusal::new(
+        StatusCode::UNAUTHORIZED,
+        "unauthorized",
+        "this needs a token",
+        "Authorization: Bearer TOKEN, or Basic with any name and TOKEN as the password",
+        got,
+    )
+}
+
+/// What programs give as a bearer token, and browsers, which ask their user, as a password.
+fn given_token(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::AUTHORIZATION)?;
+    let scheme = value.to_str().ok()?.split(' ').next()?;
+    // Each decoder takes for granted that the scheme is its own.
+    if scheme.eq_ignore_ascii_case(Bearer::SCHEME) {
+        Some(Bearer::decode(value)?.token().into())
+    } else if scheme.eq_ignore_ascii_case(Basic::SCHEME) {
+        Some(
+            Authorization::<Basic>(Basic::decode(value)?)
+                .password()
+                .into(),
+        )
+    } else {
+        None
+    }
+}

@@ -1,0 +1,163 @@
+//! `POST /convert`: a batch of frames in, their JPEGs out, for clients that deliver them on their own.
+
+use crate::frames::{FrameBody, FrameKind, check_headers};
+use crate::memory::{FramePool, Share};
+use crate::options::Options;
+use crate::pipeline::{JpegPipeline, Output, lock};
+use crate::refusal::Refusal;
+use crate::server::Server;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use std::sync::{Arc, Mutex};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
+
+const BOUNDARY: &str = "lipsyncframes";
+
+/// A pipeline that stays, for one request after the other.
+struct Converter {
+    pipeline: JpegPipeline<Share>,
+    /// Closed where the pipeline fails
+    jpegs: mpsc::UnboundedReceiver<Bytes>,
+    pool: Option<FramePool>,
+}
+
+/// A limited number of converters, started when they are needed and kept for the next request.
+pub struct Converters {
+    places: Semaphore,
+    idle: Mutex<Vec<Converter>>,
+}
+
+impl Converters {
+    /// Starts one of them, so that a missing element is found before the first request.
+    pub fn new(options: &Options) -> Result<Self, String> {
+        Ok(Self {
+            places: Semaphore::new(options.converters),
+            idle: Mutex::new(vec![Converter::start(options)?]),
+        })
+    }
+}
+
+impl Converter {
+    fn start(options: &Options) -> Result<Self, String> {
+        let (sender, jpegs) = mpsc::unbounded_channel();
+        let sender = Mutex::new(Some(sender));
+        let pipeline = JpegPipeline::start(options, move |output| match output {
+            Output::Jpeg(jpeg, _share) => {
+                if let Some(sender) = &*lock(&sender) {
+                    // It fails where the request is gone.
+                    let _ = sender.send(Bytes::copy_from_slice(jpeg));
+                }
+            }
+            Output::End => drop(lock(&sender).take()),
+        })?;
+        Ok(Self {
+            pipeline,
+            jpegs,
+            pool: None,
+        })
+    }
+
+    /// Converts all frames of `body`. After an error, the converter is of no use any more.
+    async fn convert(
+        &mut self,
+        kind: FrameKind,
+        body: &mut FrameBody<'_>,
+        server: &Server,
+    ) -> Result<Vec<Bytes>, Refusal> {
+        self.pipeline.set_range(kind.range);
+        let pool = match self.pool.take() {
+            Some(pool) if pool.kind().info == kind.info => pool,
+            _ => {
+                self.pipeline.set_input(&kind.info);
+                FramePool::new(kind).map_err(Refusal::failed)?
+            }
+        };
+        let pool = self.pool.insert(pool);
+        let mut frames = 0;
+        while body.has_more().await? {
+            let bytes = kind.info.frame_bytes();
+            let share = server.budget.take(bytes, &server.options).await?;
+            let frame = pool.read(body).await?;
+            self.pipeline.push(frame, share).map_err(Refusal::failed)?;
+            frames += 1;
+        }
+        let mut jpegs = Vec::with_capacity(frames);
+        while jpegs.len() < frames {
+            let jpeg = self.jpegs.recv().await.ok_or_else(|| {
+                let failure = self.pipeline.failure();
+                Refusal::failed(failure.unwrap_or_else(|| "the pipeline has ended".into()))
+            })?;
+            jpegs.push(jpeg);
+        }
+        Ok(jpegs)
+    }
+}
+
+/// Converts a batch.
+pub async fn post_convert(State(server): State<Arc<Server>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let mut body = FrameBody::new(body, &server.options);
+    match convert(&server, &parts, &mut body).await {
+        Ok(jpegs) => multipart(&jpegs),
+        Err(refusal) => {
+            body.discard(&parts.headers).await;
+            refusal.into_response()
+        }
+    }
+}
+
+async fn convert(
+    server: &Server,
+    parts: &Parts,
+    body: &mut FrameBody<'_>,
+) -> Result<Vec<Bytes>, Refusal> {
+    let options = &server.options;
+    if server.stopping.is_cancelled() {
+        return Err(Refusal::stopping());
+    }
+    let kind = FrameKind::from_query(&parts.uri, options)?;
+    check_headers(&parts.headers, &kind, options)?;
+    let converters = &server.converters;
+    let _place = timeout(options.queue_wait, converters.places.acquire())
+        .await
+        .map_err(|_| {
+            Refusal::busy(
+                "all converters are at work",
+                format!(
+                    "one to be free within {:?} (--queue-wait)",
+                    options.queue_wait
+                ),
+                format!("none of {} (--converters)", options.converters),
+            )
+        })?;
+    let idle = lock(&converters.idle).pop();
+    let mut converter = match idle {
+        Some(converter) => converter,
+        None => Converter::start(options).map_err(Refusal::failed)?,
+    };
+    // Where this is dropped half-way, the converter goes with it, and so does what is inside.
+    let jpegs = converter.convert(kind, body, server).await?;
+    lock(&converters.idle).push(converter);
+    Ok(jpegs)
+}
+
+/// The pictures as one `multipart/mixed`, in their order.
+fn multipart(jpegs: &[Bytes]) -> Response {
+    let mut body = Vec::new();
+    for jpeg in jpegs {
+        let head = format!(
+            "--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n",
+            jpeg.len()
+        );
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(jpeg);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
+    let content_type = format!("multipart/mixed; boundary={BOUNDARY}");
+    ([(header::CONTENT_TYPE, content_type)], Body::from(body)).into_response()
+}

@@ -1,0 +1,61 @@
+//! `POST /streams/{name}/frames` and `DELETE /streams/{name}`.
+
+use crate::frames::{FrameBody, FrameKind, check_headers};
+use crate::refusal::Refusal;
+use crate::server::Server;
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Takes a batch of any number of frames, and starts the stream with its first.
+pub async fn post_frames(
+    State(server): State<Arc<Server>>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let mut body = FrameBody::new(body, &server.options);
+    match accept(&server, &name, &parts, &mut body).await {
+        Ok(answer) => Json(answer).into_response(),
+        Err(refusal) => {
+            body.discard(&parts.headers).await;
+            refusal.into_response()
+        }
+    }
+}
+
+async fn accept(
+    server: &Server,
+    name: &str,
+    parts: &Parts,
+    body: &mut FrameBody<'_>,
+) -> Result<Value, Refusal> {
+    let options = &server.options;
+    if server.stopping.is_cancelled() {
+        return Err(Refusal::stopping());
+    }
+    let kind = FrameKind::from_query(&parts.uri, options)?;
+    check_headers(&parts.headers, &kind, options)?;
+    let metrics = server.metrics.clone();
+    let on_encoded = move |duration| metrics.observe_latency(duration);
+    let stream = server
+        .streams
+        .find_or_start(name, kind, options, on_encoded)?;
+    let accepted = stream.accept(kind, body, &server.budget, options).await?;
+    Ok(json!({ "accepted": accepted, "queued": stream.queued() }))
+}
+
+/// Ends the stream, and answers when all that it has accepted is shown.
+pub async fn delete_stream(
+    State(server): State<Arc<Server>>,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Refusal> {
+    let stream = server.streams.find(&name)?;
+    server.streams.end(&stream).await;
+    Ok(Json(
+        json!({ "accepted": stream.accepted(), "shown": stream.shown() }),
+    ))
+}

@@ -1,0 +1,491 @@
+//! One stream: its pipeline, the frames that wait in it, and its newest picture.
+//!
+//! Frames are converted as soon as they have come. Their pictures are shown one after the other, each
+//! for as long as the framerate says, so that a batch of a second is a second of video and not a flash.
+
+use crate::frames::{FrameBody, FrameKind};
+use crate::memory::{Budget, FramePool, Share};
+use crate::options::Options;
+use crate::pipeline::{JpegPipeline, Output, lock};
+use crate::refusal::Refusal;
+use axum::body::Bytes;
+use gst::prelude::*;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// What separates the pictures of an MJPEG stream.
+pub const BOUNDARY: &str = "lipsyncframes";
+
+/// A JPEG, as all viewers get it.
+pub struct Picture {
+    /// How many pictures of the stream there were before
+    pub number: u64,
+    pub jpeg: Bytes,
+    /// The same as a part of an MJPEG stream, with its head before it and the next boundary after it:
+    /// browsers show a part when they see where it ends.
+    pub part: Bytes,
+}
+
+impl Picture {
+    fn new(number: u64, jpeg: &[u8]) -> Self {
+        let head = format!(
+            "\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\nX-Frame-Number: {number}\r\n\r\n",
+            jpeg.len()
+        );
+        let end = format!("\r\n--{BOUNDARY}");
+        let part = Bytes::from([head.as_bytes(), jpeg, end.as_bytes()].concat());
+        Self {
+            number,
+            jpeg: part.slice(head.len()..head.len() + jpeg.len()),
+            part,
+        }
+    }
+}
+
+/// The newest picture; `None` before the first. It closes when the stream ends.
+pub type Newest = watch::Receiver<Option<Arc<Picture>>>;
+
+/// What an accepted frame takes with it through the pipeline.
+struct Ticket {
+    /// Its place in the queue, until its picture is shown
+    place: OwnedSemaphorePermit,
+    /// Its memory, until it is converted
+    _memory: Share,
+    /// When the post that brought it began
+    posted: Instant,
+    duration: Duration,
+}
+
+/// A frame whose picture is yet to be shown.
+struct Encoded {
+    picture: Picture,
+    place: OwnedSemaphorePermit,
+    since: Instant,
+    duration: Duration,
+}
+
+/// How a stream is doing.
+#[derive(Debug, Clone, PartialEq)]
+pub enum State {
+    Running,
+    /// It takes no more frames; those that it has taken are still shown.
+    Ending,
+    Failed(String),
+}
+
+/// Where frames go in: one post at a time.
+struct Input {
+    pool: FramePool,
+    /// When the framerate was last set, on the stream's clock, and the frames since then
+    began: gst::ClockTime,
+    frames: u64,
+}
+
+impl Input {
+    /// When the next frame is shown, on the stream's clock.
+    fn next_time(&self) -> gst::ClockTime {
+        let rate = self.pool.kind().info.framerate;
+        let second = gst::ClockTime::SECOND.nseconds() * rate.denom() as u64;
+        let since = self.frames.mul_div_floor(second, rate.numer() as u64);
+        self.began + gst::ClockTime::from_nseconds(since.unwrap_or(0))
+    }
+}
+
+pub struct Stream {
+    pub name: String,
+    /// Another one for every stream, also of the same name
+    pub id: u64,
+    pipeline: JpegPipeline<Ticket>,
+    input: tokio::sync::Mutex<Input>,
+    /// Of the frames that came last. The range is that of all.
+    kind: Mutex<FrameKind>,
+    /// Room for frames that are accepted and not shown yet
+    places: Arc<Semaphore>,
+    newest: Newest,
+    is_ending: AtomicBool,
+    accepted: AtomicU64,
+    shown: AtomicU64,
+    rate: Mutex<Rate>,
+    viewers: Arc<()>,
+    last_post: Mutex<Instant>,
+}
+
+/// The other end of a stream, for whoever shows its pictures.
+pub struct Show {
+    encoded: mpsc::UnboundedReceiver<Encoded>,
+    newest: watch::Sender<Option<Arc<Picture>>>,
+}
+
+impl Stream {
+    /// Starts a stream. `on_encoded` is told how long after the beginning of its post each frame was a
+    /// JPEG.
+    ///
+    /// # Errors
+    ///
+    /// Why it does not start.
+    pub fn start(
+        name: &str,
+        kind: FrameKind,
+        options: &Options,
+        on_encoded: impl Fn(Duration) + Send + Sync + 'static,
+    ) -> Result<(Self, Show), String> {
+        // It never holds more than there are places.
+        let (sender, encoded) = mpsc::unbounded_channel();
+        let sender = Mutex::new(Some(sender));
+        let (newest_sender, newest) = watch::channel(None);
+        let count = AtomicU64::new(0);
+        let pipeline = JpegPipeline::start(options, move |output: Output<Ticket>| match output {
+            Output::Jpeg(jpeg, ticket) => {
+                on_encoded(ticket.posted.elapsed());
+                let number = count.fetch_add(1, Ordering::Relaxed);
+                let encoded = ticket.exchange(Picture::new(number, jpeg));
+                if let Some(sender) = &*lock(&sender) {
+                    // It fails where the stream is being dropped.
+                    let _ = sender.send(encoded);
+                }
+            }
+            Output::End => drop(lock(&sender).take()),
+        })?;
+        pipeline.set_range(kind.range);
+        pipeline.set_input(&kind.info);
+        let input = Input {
+            pool: FramePool::new(kind)?,
+            began: gst::ClockTime::ZERO,
+            frames: 0,
+        };
+        static STARTED: AtomicU64 = AtomicU64::new(0);
+        let stream = Self {
+            name: name.into(),
+            id: STARTED.fetch_add(1, Ordering::Relaxed),
+            pipeline,
+            input: tokio::sync::Mutex::new(input),
+            kind: Mutex::new(kind),
+            places: Arc::new(Semaphore::new(options.max_queued)),
+            newest,
+            is_ending: AtomicBool::new(false),
+            accepted: AtomicU64::new(0),
+            shown: AtomicU64::new(0),
+            rate: Mutex::new(Rate::new()),
+            viewers: Arc::default(),
+            last_post: Mutex::new(Instant::now()),
+        };
+        let show = Show {
+            encoded,
+            newest: newest_sender,
+        };
+        Ok((stream, show))
+    }
+
+    /// Accepts all frames of `body`, and returns how many they were.
+    ///
+    /// # Errors
+    ///
+    /// They tell the client how many frames were accepted before.
+    pub async fn accept(
+        &self,
+        kind: FrameKind,
+        body: &mut FrameBody<'_>,
+        budget: &Budget,
+        options: &Options,
+    ) -> Result<u64, Refusal> {
+        let posted = Instant::now();
+        let mut input = self.take_input(kind, options).await?;
+        let mut accepted = 0;
+        let outcome = loop {
+            match body.has_more().await {
+                Ok(true) => {}
+                Ok(false) => break Ok(accepted),
+                Err(refusal) => break Err(refusal),
+            }
+            let frame = async {
+                let ticket = self.ticket(kind, posted, budget, options).await?;
+                let buffer = input.pool.read(body).await?;
+                Ok((buffer, ticket))
+            };
+            let pushed = match frame.await {
+                Ok((buffer, ticket)) => self.push(&mut input, buffer, ticket),
+                Err(refusal) => Err(refusal),
+            };
+            match pushed {
+                Ok(()) => accepted += 1,
+                Err(refusal) => break Err(refusal),
+            }
+        };
+        outcome.map_err(|refusal| refusal.after(accepted))
+    }
+
+    /// Accepts all frames of `batch`.
+    pub async fn accept_buffer(
+        &self,
+        kind: FrameKind,
+        batch: &gst::Buffer,
+        budget: &Budget,
+        options: &Options,
+    ) -> Result<(), Refusal> {
+        let posted = Instant::now();
+        let mut input = self.take_input(kind, options).await?;
+        let bytes = kind.info.frame_bytes();
+        for start in (0..batch.size()).step_by(bytes) {
+            let frame = batch
+                .copy_region(gst::BufferCopyFlags::MEMORY, start..start + bytes)
+                .map_err(|error| Refusal::failed(error.to_string()))?;
+            let ticket = self.ticket(kind, posted, budget, options).await?;
+            self.push(&mut input, frame, ticket)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until no other post is under way, and makes ready for frames of `kind`.
+    async fn take_input(
+        &self,
+        kind: FrameKind,
+        options: &Options,
+    ) -> Result<tokio::sync::MutexGuard<'_, Input>, Refusal> {
+        let input = timeout(options.queue_wait, self.input.lock()).await;
+        let mut input = input.map_err(|_| {
+            Refusal::busy(
+                "another post to this stream is under way",
+                format!("its end within {:?} (--queue-wait)", options.queue_wait),
+                "none",
+            )
+        })?;
+        self.set_kind(&mut input, kind)?;
+        Ok(input)
+    }
+
+    /// Waits for room for a frame, in the queue and in memory.
+    async fn ticket(
+        &self,
+        kind: FrameKind,
+        posted: Instant,
+        budget: &Budget,
+        options: &Options,
+    ) -> Result<Ticket, Refusal> {
+        let place = self.find_place(options).await?;
+        let memory = budget.take(kind.info.frame_bytes(), options).await?;
+        Ok(Ticket {
+            place,
+            _memory: memory,
+            posted,
+            duration: kind.frame_duration(),
+        })
+    }
+
+    /// Puts a frame into the pipeline: from here on, it is accepted.
+    fn push(
+        &self,
+        input: &mut Input,
+        mut buffer: gst::Buffer,
+        ticket: Ticket,
+    ) -> Result<(), Refusal> {
+        if let Some(buffer) = buffer.get_mut() {
+            buffer.set_pts(input.next_time());
+        }
+        self.pipeline
+            .push(buffer, ticket)
+            .map_err(|failure| self.has_failed(&failure))?;
+        input.frames += 1;
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+        *lock(&self.last_post) = Instant::now();
+        Ok(())
+    }
+
+    /// From here on, frames are of this kind.
+    fn set_kind(&self, input: &mut Input, kind: FrameKind) -> Result<(), Refusal> {
+        let before = *input.pool.kind();
+        if kind.range != before.range {
+            return Err(Refusal::conflict(
+                "the stream has floats of another range, which cannot change",
+                format!("range={}", before.range_name()),
+                format!("range={}", kind.range_name()),
+            ));
+        }
+        if kind.info != before.info {
+            let began = input.next_time();
+            *input = Input {
+                pool: FramePool::new(kind).map_err(Refusal::failed)?,
+                began,
+                frames: 0,
+            };
+            self.pipeline.set_input(&kind.info);
+            *lock(&self.kind) = kind;
+        }
+        Ok(())
+    }
+
+    /// Waits for room in the queue.
+    async fn find_place(&self, options: &Options) -> Result<OwnedSemaphorePermit, Refusal> {
+        let place = timeout(options.queue_wait, self.places.clone().acquire_owned()).await;
+        match self.state() {
+            State::Running => {}
+            State::Ending => {
+                return Err(Refusal::conflict(
+                    "the stream is ending",
+                    "a post before its end, or after it for a new one",
+                    "one in between",
+                ));
+            }
+            State::Failed(failure) => return Err(self.has_failed(&failure)),
+        }
+        match place {
+            Ok(Ok(place)) => Ok(place),
+            _ => Err(Refusal::busy(
+                "the stream's queue is full",
+                format!(
+                    "room for a frame within {:?} (--queue-wait)",
+                    options.queue_wait
+                ),
+                format!("{} frames queued (--max-queued)", self.queued()),
+            )),
+        }
+    }
+
+    /// What is answered where the stream would be needed.
+    pub fn has_failed(&self, failure: &str) -> Refusal {
+        Refusal::conflict(
+            format!("the stream has failed: {failure}"),
+            "a stream that works; DELETE makes room for a new one of this name",
+            "one that does not",
+        )
+    }
+
+    pub fn state(&self) -> State {
+        match self.pipeline.failure() {
+            Some(failure) => State::Failed(failure),
+            None if self.is_ending.load(Ordering::Relaxed) => State::Ending,
+            None => State::Running,
+        }
+    }
+
+    /// Takes no more frames. Those accepted are shown, and then it is over.
+    pub async fn end(&self) {
+        self.is_ending.store(true, Ordering::Relaxed);
+        // A post that is under way notices with its next frame, or when it waits for one too long.
+        let _input = self.input.lock().await;
+        self.pipeline.end();
+    }
+
+    /// Returns when all is shown, or nothing more will be.
+    pub async fn ended(&self) {
+        let mut newest = self.newest.clone();
+        while newest.changed().await.is_ok() {}
+    }
+
+    /// Shows pictures, each in its time, until the stream has ended; without waiting any more once
+    /// `hurry` says so.
+    pub async fn show(&self, mut show: Show, hurry: &CancellationToken) {
+        let mut due = Instant::now();
+        while let Some(encoded) = show.encoded.recv().await {
+            // One that comes late is shown at once, and later ones are that much later. One that had to
+            // wait was not late, whenever this task comes to it.
+            due = due.max(encoded.since);
+            tokio::select! {
+                () = tokio::time::sleep_until(due.into()) => {}
+                () = hurry.cancelled() => {}
+            }
+            due += encoded.duration;
+            show.newest.send_replace(Some(Arc::new(encoded.picture)));
+            self.shown.fetch_add(1, Ordering::Relaxed);
+            lock(&self.rate).count();
+            drop(encoded.place);
+        }
+    }
+
+    pub fn newest(&self) -> Newest {
+        self.newest.clone()
+    }
+
+    /// Counts a viewer, for as long as what is returned is kept.
+    pub fn viewer(&self) -> Arc<()> {
+        self.viewers.clone()
+    }
+
+    pub fn viewers(&self) -> usize {
+        Arc::strong_count(&self.viewers) - 1
+    }
+
+    /// Frames that are accepted and not shown yet.
+    pub fn queued(&self) -> u64 {
+        self.accepted().saturating_sub(self.shown())
+    }
+
+    pub fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    pub fn shown(&self) -> u64 {
+        self.shown.load(Ordering::Relaxed)
+    }
+
+    pub fn frames_per_second(&self) -> f64 {
+        lock(&self.rate).per_second()
+    }
+
+    pub fn kind(&self) -> FrameKind {
+        *lock(&self.kind)
+    }
+
+    /// The counters of its lipsyncframes element.
+    pub fn stats(&self) -> gst::Structure {
+        self.pipeline.stats()
+    }
+
+    /// How long ago a frame was accepted.
+    pub fn idle_for(&self) -> Duration {
+        lock(&self.last_post).elapsed()
+    }
+}
+
+impl Ticket {
+    /// Hands in the ticket of a frame that has become `picture`.
+    fn exchange(self, picture: Picture) -> Encoded {
+        Encoded {
+            picture,
+            place: self.place,
+            since: Instant::now(),
+            duration: self.duration,
+        }
+    }
+}
+
+/// Pictures per second, as of the last second or more.
+struct Rate {
+    began: Instant,
+    count: u32,
+    last: f64,
+}
+
+impl Rate {
+    const WINDOW: Duration = Duration::from_secs(1);
+
+    fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            count: 0,
+            last: 0.0,
+        }
+    }
+
+    fn count(&mut self) {
+        self.count += 1;
+        self.turn();
+    }
+
+    fn per_second(&mut self) -> f64 {
+        self.turn();
+        self.last
+    }
+
+    fn turn(&mut self) {
+        let elapsed = self.began.elapsed();
+        if elapsed >= Self::WINDOW {
+            self.last = f64::from(self.count) / elapsed.as_secs_f64();
+            self.began = Instant::now();
+            self.count = 0;
+        }
+    }
+}

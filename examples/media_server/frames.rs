@@ -86,7 +86,7 @@ fn format(text: Option<&str>) -> Result<gstlipsyncframes::pixel::FloatFormat, Re
 
 fn size(name: &str, text: Option<&str>) -> Result<u32, Refusal> {
     let size = text.and_then(|text| text.parse().ok());
-    size.filter(|&size| (1..=MAX_SIZE as u32).contains(&size))
+    size.filter(|&size| (1..=MAX_SIZE).contains(&size))
         .ok_or_else(|| parameter(name, &format!("1 to {MAX_SIZE}"), text))
 }
 

@@ -74,11 +74,14 @@ impl fmt::Debug for StreamMetrics {
     }
 }
 
+/// A name, what it means, and its value for a stream
+type Figure<T> = (&'static str, &'static str, fn(&Stream) -> T);
+
 impl Collector for StreamMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let streams = self.streams.all();
         let streams = streams.as_slice();
-        let counters: [(_, _, fn(&Stream) -> u64); 2] = [
+        let counters: [Figure<u64>; 2] = [
             ("frames_accepted", "Frames accepted", Stream::accepted),
             ("frames_shown", "Frames shown to viewers", Stream::shown),
         ];
@@ -88,7 +91,7 @@ impl Collector for StreamMetrics {
                 ConstCounter::new(count(stream)).encode(metric)
             })?;
         }
-        let gauges: [(_, _, fn(&Stream) -> f64); 3] = [
+        let gauges: [Figure<f64>; 3] = [
             (
                 "frames_per_second",
                 "Frames shown in the last second",

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-const SIZES: std::ops::RangeInclusive<u32> = 1..=MAX_SIZE as u32;
+const SIZES: std::ops::RangeInclusive<i64> = 1..=MAX_SIZE as i64;
 
 const AFTER_HELP: &str = "\
 Every option can be set by the environment variable named beside it.
@@ -58,11 +58,11 @@ pub struct Options {
     pub demo: Option<PathBuf>,
 
     /// Width of the pictures to make
-    #[arg(long, value_name = "PIXELS", env = "MEDIA_SERVER_WIDTH", default_value_t = 320, value_parser = value_parser!(u32).range(range()))]
+    #[arg(long, value_name = "PIXELS", env = "MEDIA_SERVER_WIDTH", default_value_t = 320, value_parser = value_parser!(u32).range(SIZES))]
     pub width: u32,
 
     /// Height of the pictures to make
-    #[arg(long, value_name = "PIXELS", env = "MEDIA_SERVER_HEIGHT", default_value_t = 320, value_parser = value_parser!(u32).range(range()))]
+    #[arg(long, value_name = "PIXELS", env = "MEDIA_SERVER_HEIGHT", default_value_t = 320, value_parser = value_parser!(u32).range(SIZES))]
     pub height: u32,
 
     /// Elements that make a JPEG of every frame, as gst-launch-1.0 would take them
@@ -165,10 +165,6 @@ impl Options {
         }
         Ok(())
     }
-}
-
-fn range() -> std::ops::RangeInclusive<i64> {
-    i64::from(*SIZES.start())..=i64::from(*SIZES.end())
 }
 
 fn mebibytes() -> clap::builder::RangedU64ValueParser<u64> {

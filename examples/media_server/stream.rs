@@ -20,6 +20,10 @@ use tokio_util::sync::CancellationToken;
 /// What separates the pictures of an MJPEG stream.
 pub const BOUNDARY: &str = "lipsyncframes";
 
+/// Frames of a stream that are received and not converted yet. The fewer there are, the more of them are
+/// still in the cache when they are converted.
+const CONVERTING: usize = 3;
+
 /// A JPEG, as all viewers get it.
 pub struct Picture {
     /// How many pictures of the stream there were before
@@ -53,7 +57,8 @@ pub type Newest = watch::Receiver<Option<Arc<Picture>>>;
 struct Ticket {
     /// Its place in the queue, until its picture is shown
     place: OwnedSemaphorePermit,
-    /// Its memory, until it is converted
+    /// Its memory, until it is converted, of the stream's and of all
+    _converting: OwnedSemaphorePermit,
     _memory: Share,
     /// When the post that brought it began
     posted: Instant,
@@ -105,6 +110,8 @@ pub struct Stream {
     kind: Mutex<FrameKind>,
     /// Room for frames that are accepted and not shown yet
     places: Arc<Semaphore>,
+    /// Room for frames that are received and not converted yet
+    converting: Arc<Semaphore>,
     newest: Newest,
     is_ending: AtomicBool,
     accepted: AtomicU64,
@@ -165,6 +172,7 @@ impl Stream {
             input: tokio::sync::Mutex::new(input),
             kind: Mutex::new(kind),
             places: Arc::new(Semaphore::new(options.max_queued)),
+            converting: Arc::new(Semaphore::new(CONVERTING)),
             newest,
             is_ending: AtomicBool::new(false),
             accepted: AtomicU64::new(0),
@@ -266,9 +274,14 @@ impl Stream {
         options: &Options,
     ) -> Result<Ticket, Refusal> {
         let place = self.find_place(options).await?;
+        let converting = timeout(options.queue_wait, self.converting.clone().acquire_owned()).await;
+        let Ok(Ok(converting)) = converting else {
+            return Err(self.is_full(options));
+        };
         let memory = budget.take(kind.info.frame_bytes(), options).await?;
         Ok(Ticket {
             place,
+            _converting: converting,
             _memory: memory,
             posted,
             duration: kind.frame_duration(),
@@ -333,15 +346,19 @@ impl Stream {
         }
         match place {
             Ok(Ok(place)) => Ok(place),
-            _ => Err(Refusal::busy(
-                "the stream's queue is full",
-                format!(
-                    "room for a frame within {:?} (--queue-wait)",
-                    options.queue_wait
-                ),
-                format!("{} frames queued (--max-queued)", self.queued()),
-            )),
+            _ => Err(self.is_full(options)),
         }
+    }
+
+    fn is_full(&self, options: &Options) -> Refusal {
+        Refusal::busy(
+            "the stream's queue is full",
+            format!(
+                "room for a frame within {:?} (--queue-wait)",
+                options.queue_wait
+            ),
+            format!("{} frames queued (--max-queued)", self.queued()),
+        )
     }
 
     /// What is answered where the stream would be needed.

@@ -1,7 +1,10 @@
 //! The program `examples/lipsync_jpeg`, run as a user would run it.
 
-use gst::prelude::*;
+#[path = "common/programs.rs"]
+mod programs;
+
 use image::{ImageFormat, RgbImage};
+use programs::{PATIENCE, example, launch};
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -9,8 +12,6 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// Longer than anything here takes on a busy machine. Only a failure waits so long.
-const PATIENCE: Duration = Duration::from_secs(120);
 /// Frames in the clip that the tests make
 const CLIP_FRAMES: usize = 30;
 
@@ -555,22 +556,7 @@ fn a_reader_that_goes_away_is_no_error() {
 
 /// The program, which cargo has built along with the tests.
 fn program() -> Command {
-    let test = std::env::current_exe().unwrap();
-    let program = test
-        .ancestors()
-        .nth(2)
-        .expect("tests are in target/<profile>/deps")
-        .join("examples/lipsync_jpeg");
-    assert!(
-        program.exists(),
-        "no {}: run cargo test without --test, or cargo build --example lipsync_jpeg first",
-        program.display()
-    );
-    let mut command = Command::new(program);
-    command
-        .env("G_DEBUG", "fatal-criticals")
-        .stdin(Stdio::null());
-    command
+    example("lipsync_jpeg")
 }
 
 /// The program with float frames of 8x8 pixels from `raw`, and pictures of 32x32.
@@ -695,19 +681,6 @@ fn clip() -> &'static Path {
         fs::rename(unfinished, &path).unwrap();
         path
     })
-}
-
-fn launch(description: &str) {
-    gst::init().unwrap();
-    let pipeline = gst::parse::launch(description).unwrap();
-    pipeline.set_state(gst::State::Playing).unwrap();
-    let message = pipeline.bus().unwrap().timed_pop_filtered(
-        gst::ClockTime::from_seconds(PATIENCE.as_secs()),
-        &[gst::MessageType::Eos, gst::MessageType::Error],
-    );
-    pipeline.set_state(gst::State::Null).unwrap();
-    let message = message.expect("a clip within the time");
-    assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
 }
 
 /// A float frame of 8x8 pixels, all of them `rgb`.

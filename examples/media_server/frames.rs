@@ -142,6 +142,17 @@ pub fn check_headers(
             content_type.map_or_else(|| "none".into(), String::from_utf8_lossy),
         ));
     }
+    if let Some(encoding) = headers.get(header::CONTENT_ENCODING)
+        && encoding != "identity"
+    {
+        return Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "media-type",
+            "the body is compressed",
+            "no Content-Encoding, or identity",
+            String::from_utf8_lossy(encoding.as_bytes()),
+        ));
+    }
     let length = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());

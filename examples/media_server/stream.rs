@@ -10,7 +10,7 @@ use crate::pipeline::{JpegPipeline, Output, lock};
 use crate::refusal::Refusal;
 use axum::body::Bytes;
 use gst::prelude::*;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
@@ -113,7 +113,7 @@ pub struct Stream {
     /// Room for frames that are received and not converted yet
     converting: Arc<Semaphore>,
     newest: Newest,
-    is_ending: AtomicBool,
+    ending: CancellationToken,
     accepted: AtomicU64,
     shown: AtomicU64,
     rate: Mutex<Rate>,
@@ -174,7 +174,7 @@ impl Stream {
             places: Arc::new(Semaphore::new(options.max_queued)),
             converting: Arc::new(Semaphore::new(CONVERTING)),
             newest,
-            is_ending: AtomicBool::new(false),
+            ending: CancellationToken::new(),
             accepted: AtomicU64::new(0),
             shown: AtomicU64::new(0),
             rate: Mutex::new(Rate::new()),
@@ -203,27 +203,23 @@ impl Stream {
         let posted = Instant::now();
         let mut input = self.take_input(kind, options).await?;
         let mut accepted = 0;
-        let outcome = loop {
-            match body.has_more().await {
-                Ok(true) => {}
-                Ok(false) => break Ok(accepted),
-                Err(refusal) => break Err(refusal),
-            }
-            let frame = async {
+        let all = async {
+            while body.has_more().await? {
                 let ticket = self.ticket(kind, posted, budget, options).await?;
                 let buffer = input.pool.read(body).await?;
-                Ok((buffer, ticket))
-            };
-            let pushed = match frame.await {
-                Ok((buffer, ticket)) => self.push(&mut input, buffer, ticket),
-                Err(refusal) => Err(refusal),
-            };
-            match pushed {
-                Ok(()) => accepted += 1,
-                Err(refusal) => break Err(refusal),
+                self.push(&mut input, buffer, ticket)?;
+                accepted += 1;
             }
+            Ok(())
         };
-        outcome.map_err(|refusal| refusal.after(accepted))
+        let outcome = tokio::select! {
+            outcome = all => outcome,
+            () = self.ending.cancelled() => Err(is_ending()),
+        };
+        match outcome {
+            Ok(()) => Ok(accepted),
+            Err(refusal) => Err(refusal.after(accepted)),
+        }
     }
 
     /// Accepts all frames of `batch`.
@@ -335,13 +331,7 @@ impl Stream {
         let place = timeout(options.queue_wait, self.places.clone().acquire_owned()).await;
         match self.state() {
             State::Running => {}
-            State::Ending => {
-                return Err(Refusal::conflict(
-                    "the stream is ending",
-                    "a post before its end, or after it for a new one",
-                    "one in between",
-                ));
-            }
+            State::Ending => return Err(is_ending()),
             State::Failed(failure) => return Err(self.has_failed(&failure)),
         }
         match place {
@@ -373,15 +363,15 @@ impl Stream {
     pub fn state(&self) -> State {
         match self.pipeline.failure() {
             Some(failure) => State::Failed(failure),
-            None if self.is_ending.load(Ordering::Relaxed) => State::Ending,
+            None if self.ending.is_cancelled() => State::Ending,
             None => State::Running,
         }
     }
 
     /// Takes no more frames. Those accepted are shown, and then it is over.
     pub async fn end(&self) {
-        self.is_ending.store(true, Ordering::Relaxed);
-        // A post that is under way notices with its next frame, or when it waits for one too long.
+        self.ending.cancel();
+        // A post that is under way is broken off.
         let _input = self.input.lock().await;
         self.pipeline.end();
     }
@@ -455,6 +445,14 @@ impl Stream {
     pub fn idle_for(&self) -> Duration {
         lock(&self.last_post).elapsed()
     }
+}
+
+fn is_ending() -> Refusal {
+    Refusal::conflict(
+        "the stream is ending",
+        "a post before its end, or after it for a new one",
+        "one in between",
+    )
 }
 
 impl Ticket {

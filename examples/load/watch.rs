@@ -64,12 +64,16 @@ async fn follow(
         }
         received.drain(..used);
     }
-    seen.has_ended = received.ends_with(b"--\r\n");
+    seen.has_ended = received == b"\r\n\r\n--lipsyncframes--\r\n";
     Ok(())
 }
 
 fn check(part: &Part, reads_numbers: bool, seen: &mut Seen) -> Result<(), String> {
-    if seen.last.is_some_and(|last| last >= part.number) {
+    if seen.last == Some(part.number) {
+        // Sent twice where nothing newer came
+        return Ok(());
+    }
+    if seen.last.is_some_and(|last| last > part.number) {
         return Err(format!("picture {} after {:?}", part.number, seen.last));
     }
     if reads_numbers {
@@ -99,6 +103,10 @@ impl<'a> Part<'a> {
             return Ok(None);
         };
         let start = head + END_OF_HEAD.len();
+        if head == 0 {
+            // An empty part is the last one.
+            return Ok(None);
+        }
         let head = String::from_utf8_lossy(&bytes[..head]);
         let field = |name: &str| {
             let value = head

@@ -29,18 +29,17 @@ pub struct Picture {
     /// How many pictures of the stream there were before
     pub number: u64,
     pub jpeg: Bytes,
-    /// The same as a part of an MJPEG stream, with its head before it and the next boundary after it:
-    /// browsers show a part when they see where it ends.
+    /// The same as a part of an MJPEG stream, with its head before it and the next boundary after it
     pub part: Bytes,
 }
 
 impl Picture {
     fn new(number: u64, jpeg: &[u8]) -> Self {
         let head = format!(
-            "\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\nX-Frame-Number: {number}\r\n\r\n",
+            "Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Frame-Number: {number}\r\n\r\n",
             jpeg.len()
         );
-        let end = format!("\r\n--{BOUNDARY}");
+        let end = format!("\r\n--{BOUNDARY}\r\n");
         let part = Bytes::from([head.as_bytes(), jpeg, end.as_bytes()].concat());
         Self {
             number,

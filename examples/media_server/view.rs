@@ -16,6 +16,10 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+/// Chromium shows a picture when the head of the next has come. Where none comes for so long, the last one
+/// is sent once more.
+const HOLD_BACK: Duration = Duration::from_millis(100);
+
 /// `name.mjpeg` is a stream to watch, `name.jpg` its newest picture, and `name` what is known of it.
 pub async fn get_stream(
     State(server): State<Arc<Server>>,
@@ -92,7 +96,7 @@ fn watch(server: &Server, name: &str) -> Result<Response, Refusal> {
     }
     let viewer = Viewer::new(server, &stream)?;
     // The first boundary is the end of nothing.
-    let start = Bytes::from(format!("--{BOUNDARY}"));
+    let start = Bytes::from(format!("--{BOUNDARY}\r\n"));
     let parts = stream::unfold((viewer, Some(start)), |(mut viewer, start)| async {
         let part = match start {
             Some(start) => Some(Ok(start)),
@@ -115,6 +119,8 @@ struct Viewer {
     /// the newest: a slow viewer skips pictures instead of lagging behind.
     sending: Arc<Semaphore>,
     patience: Duration,
+    /// Whether the newest picture has been sent, and not twice
+    is_held_back: bool,
     is_over: bool,
     _of_stream: Arc<()>,
     _of_server: Arc<()>,
@@ -150,6 +156,7 @@ impl Viewer {
             newest,
             sending: Arc::new(Semaphore::new(1)),
             patience: server.options.client_timeout,
+            is_held_back: false,
             is_over: false,
             _of_stream: stream.viewer(),
             _of_server: of_server,
@@ -167,10 +174,22 @@ impl Viewer {
             return Some(Err(io::ErrorKind::TimedOut.into()));
         };
         loop {
-            if self.newest.changed().await.is_err() {
+            let next = self.newest.changed();
+            let changed = match timeout(HOLD_BACK, next).await {
+                Err(_) if !self.is_held_back => continue,
+                Err(_) => {
+                    self.is_held_back = false;
+                    Ok(())
+                }
+                Ok(changed) => {
+                    self.is_held_back = true;
+                    changed
+                }
+            };
+            if changed.is_err() {
                 self.is_over = true;
-                // What makes the boundary before it the last one.
-                return Some(Ok(Bytes::from_static(b"--\r\n")));
+                // The boundary before it begins another part, which has to be there, then: an empty one.
+                return Some(Ok(Bytes::from(format!("\r\n\r\n--{BOUNDARY}--\r\n"))));
             }
             let picture = self.newest.borrow_and_update().clone();
             if let Some(picture) = picture {

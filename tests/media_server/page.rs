@@ -93,6 +93,28 @@ impl Browser {
             assert!(began.elapsed() < PATIENCE, "{} pictures", seen.len());
         }
     }
+
+    /// Waits until the picture of a stream has this colour.
+    async fn wait_for_colour(&self, stream: &str, expected: [u8; 3]) {
+        let selector = format!("[data-stream={stream}] img");
+        let began = Instant::now();
+        loop {
+            let element = self.client.find(Locator::Css(&selector)).await.unwrap();
+            let png = element.screenshot().await.unwrap();
+            let screenshot = image::load_from_memory(&png).unwrap().into_rgb8();
+            let centre = (screenshot.width() / 2, screenshot.height() / 2);
+            let colour = screenshot.get_pixel(centre.0, centre.1).0;
+            if colour
+                .iter()
+                .zip(expected)
+                .all(|(level, expected)| level.abs_diff(expected) < 10)
+            {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(20), "{colour:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
 }
 
 impl Drop for Browser {
@@ -159,7 +181,7 @@ async fn the_demo_moves() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failing_stream_shows_its_error_and_streams_come_and_go() {
-    let server = Server::start(&["--encoder", "identity error-after=20 ! jpegenc"]);
+    let server = Server::start(&["--encoder", "identity error-after=100 ! jpegenc"]);
     let browser = Browser::start("failing").await;
     browser.client.goto(&server.url("/")).await.unwrap();
     browser
@@ -168,8 +190,8 @@ async fn a_failing_stream_shows_its_error_and_streams_come_and_go() {
     let server = std::sync::Arc::new(server);
     let posting = server.clone();
     tokio::task::spawn_blocking(move || {
-        posting.post_numbers_at("good", 0..15, 5);
-        posting.post_numbers_at("bad", 0..30, 1000);
+        posting.post_numbers_at("good", 0..80, 5);
+        posting.post_numbers_at("bad", 0..110, 1000);
     })
     .await
     .unwrap();
@@ -201,5 +223,23 @@ async fn a_failing_stream_shows_its_error_and_streams_come_and_go() {
         .await
         .unwrap();
     assert!(gone.is_empty());
+    browser.client.clone().close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_picture_is_shown_before_another_one_comes() {
+    let server = Server::start(&[]);
+    let path = "/streams/still/frames?format=RGB_F32LE&width=1&height=1";
+    let colours = [[1_f32, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
+    let frames: Vec<u8> = colours
+        .concat()
+        .into_iter()
+        .flat_map(f32::to_le_bytes)
+        .collect();
+    assert_eq!(server.post(path, &frames).json()["accepted"], 3);
+    let browser = Browser::start("still").await;
+    browser.client.goto(&server.url("/")).await.unwrap();
+    browser.text("[data-stream=still] h2").await;
+    browser.wait_for_colour("still", [0, 0, 255]).await;
     browser.client.clone().close().await.unwrap();
 }

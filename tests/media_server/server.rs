@@ -260,6 +260,7 @@ pub struct Viewer {
     reader: BufReader<TcpStream>,
     /// Of the chunk that is being read
     left: usize,
+    has_begun: bool,
 }
 
 impl Viewer {
@@ -267,6 +268,7 @@ impl Viewer {
         let mut viewer = Self {
             reader: BufReader::new(socket),
             left: 0,
+            has_begun: false,
         };
         let head = viewer.read_head();
         assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
@@ -316,13 +318,18 @@ impl Viewer {
 
     /// The next picture's number, and its JPEG; `None` after the last.
     pub fn picture(&mut self) -> Option<(u64, Vec<u8>)> {
-        let boundary = self.line();
-        if boundary == "--lipsyncframes--" {
+        if !self.has_begun {
+            assert_eq!(self.line(), "--lipsyncframes");
+            self.has_begun = true;
+        }
+        let content_type = self.line();
+        if content_type.is_empty() {
+            assert_eq!(self.line(), "");
+            assert_eq!(self.line(), "--lipsyncframes--");
             assert_eq!(self.byte(), None);
             return None;
         }
-        assert_eq!(boundary, "--lipsyncframes");
-        assert_eq!(self.line(), "Content-Type: image/jpeg");
+        assert_eq!(content_type, "Content-Type: image/jpeg");
         let length = self.line();
         let number = self.line();
         assert_eq!(self.line(), "");
@@ -338,16 +345,18 @@ impl Viewer {
             .unwrap();
         let jpeg = (0..length).map(|_| self.byte().unwrap()).collect();
         assert_eq!(self.line(), "");
+        assert_eq!(self.line(), "--lipsyncframes");
         Some((number, jpeg))
     }
 
-    /// All numbers to the end. Each is compared to that in the picture.
+    /// All numbers to the end, without those that came twice. Each is compared to that in the picture.
     pub fn numbers(&mut self) -> Vec<u64> {
         let mut numbers = Vec::new();
         while let Some((number, jpeg)) = self.picture() {
             assert_eq!(read_number(&jpeg), Ok(number));
             numbers.push(number);
         }
+        numbers.dedup();
         numbers
     }
 }

@@ -30,24 +30,29 @@ static KERNELS: Kernels = Kernels {
     pack_row: safe::pack_row,
 };
 
-/// How far ahead of the conversion its source is fetched, to the second-level cache.
+/// How far ahead of the conversion its source is fetched, to the second-level cache, where a row is in
+/// one piece.
 ///
-/// The processor's own prefetching ends with each page of 4 KiB, and presumably rests while the rows
-/// between are worked on. Over 64 frames on a virtual machine with Zen 4 cores, in multiples of the time
-/// that reading takes: 1.8 to 2.4 for RGBA and 2.7 to 3.3 for I420 without this, 1.5 and 1.4 to 1.8
-/// with it. There 2 KiB did about half as much, 4 to 32 KiB the same. On a Xeon with AMX less is better:
-/// BGR to RGBA took 7 % less time with 3 KiB than with 4, 12 % less with 2. Fetching to the first-level
-/// cache left I420 at 1.9 to 2.3 on Zen 4, presumably because fewer of its lines can be under way at a
-/// time, and was as good on the Xeon.
-const PREFETCH_BYTES: usize = 3 * 1024;
+/// The processor's own prefetching ends with each page of 4 KiB, and nothing is fetched while the rows
+/// between are worked on: what is under way meanwhile has to be more than a row. Over 64 frames on a
+/// virtual machine with Zen 4 cores, in multiples of the time that reading takes, without this, with
+/// 3 KiB, 8 KiB and 12 KiB: 1.5, 1.7, 1.3, 1.3 for RGBA and 3.0, 2.4, 1.6, 1.6 for I420; 16 and 32 KiB did
+/// as 12. On a Xeon with AMX it matters less: 16 KiB took 5 % more time than 4 there, 3 KiB 7 % less.
+///
+/// Fetching to the first-level cache is worse on Zen 4, presumably because fewer of its lines can be
+/// under way at a time. So is fetching every second line only.
+const PREFETCH_BYTES: usize = 9 * 1024;
 
-/// Asks the processor for what comes [`PREFETCH_BYTES`] after `bytes`.
+/// The same where a row is in three pieces
+const PREFETCH_PLANE_BYTES: usize = PREFETCH_BYTES / 3;
+
+/// Asks the processor for what comes `distance` after `bytes`.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn prefetch_after(bytes: &[u8]) {
+fn prefetch_after(bytes: &[u8], distance: usize) {
     const CACHE_LINE: usize = 64;
     for line in bytes.chunks(CACHE_LINE) {
-        let later = line.as_ptr().wrapping_add(PREFETCH_BYTES);
+        let later = line.as_ptr().wrapping_add(distance);
         _mm_prefetch::<_MM_HINT_T1>(later.cast());
     }
 }
@@ -58,10 +63,10 @@ fn prefetch_after(bytes: &[u8]) {
 #[target_feature(enable = "avx2")]
 fn prefetch_after_row(row: SourceRow) {
     match row {
-        SourceRow::Interleaved { pixels, .. } => prefetch_after(pixels),
+        SourceRow::Interleaved { pixels, .. } => prefetch_after(pixels, PREFETCH_BYTES),
         SourceRow::Planar(planes) => {
             for plane in planes {
-                prefetch_after(plane);
+                prefetch_after(plane, PREFETCH_PLANE_BYTES);
             }
         }
     }
@@ -73,7 +78,7 @@ fn widen(halves: &[u8], floats: &mut [u8]) {
     let (lines, rest) = halves.as_chunks::<64>();
     let (outs, rest_out) = floats.as_chunks_mut::<128>();
     for (line, out) in lines.iter().zip(outs) {
-        prefetch_after(line);
+        prefetch_after(line, PREFETCH_BYTES);
         let eights = line.as_chunks::<16>().0.iter();
         for (eight, out) in eights.zip(out.as_chunks_mut::<32>().0) {
             // SAFETY: arrays of 16 and 32 bytes are what is read and written; they need not be
@@ -149,7 +154,7 @@ fn halve_pixels(pixels: &[u8], order: [usize; 3], levels: Levels, out: &mut [f32
 
     let outs = first.iter_mut().zip(second).zip(third);
     for (chunk, ((first, second), third)) in chunks.iter().zip(outs) {
-        prefetch_after(chunk);
+        prefetch_after(chunk, PREFETCH_BYTES);
         // Floats 4i to 4i + 3 of the first 4 pairs, and the same of the other 4.
         let levels = |i: usize| {
             let (low, high) = (load_4(chunk, 4 * i), load_4(chunk, 24 + 4 * i));
@@ -191,7 +196,7 @@ fn halve_plane(plane: &[u8], levels: Levels, out: &mut [f32]) {
     let (chunks, rest) = plane.as_chunks::<64>();
     let (out, out_rest) = out.as_chunks_mut::<8>();
     for (chunk, out) in chunks.iter().zip(out) {
-        prefetch_after(chunk);
+        prefetch_after(chunk, PREFETCH_PLANE_BYTES);
         // Pairs 0, 1, 4 and 5, and pairs 2, 3, 6 and 7: shuffling within lanes sorts them.
         let a = _mm256_set_m128(load_4(chunk, 8), load_4(chunk, 0));
         let b = _mm256_set_m128(load_4(chunk, 12), load_4(chunk, 4));

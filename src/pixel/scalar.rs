@@ -5,7 +5,7 @@
 //! each 0 to 255 and not rounded.
 
 use super::axis::Columns;
-use super::backend::{Kernels, SourceRow};
+use super::backend::{BlendedRow, Kernels, PairSums, SourceRow};
 use super::color::{Component, Levels};
 use super::format::PixelFormat;
 
@@ -13,11 +13,10 @@ pub static KERNELS: Kernels = Kernels {
     name: "scalar",
     widen,
     scale_row,
-    blend_rows,
-    halve_rows,
-    component_row,
-    component_pair_row,
     pack_row,
+    luma_row,
+    chroma_rows,
+    chroma_pair_row,
 };
 
 /// `p + (q - p) * weight`
@@ -88,73 +87,88 @@ fn scale_row(
     }
 }
 
-/// Two RGB rows scaled vertically to one.
-fn blend_rows(top: &[f32], bottom: &[f32], weight: f32, out: &mut [f32]) {
-    for ((out, &top), &bottom) in out.iter_mut().zip(top).zip(bottom) {
-        *out = lerp(top, bottom, weight);
-    }
+/// The red, green and blue level of each pixel of a row.
+fn pixels(row: BlendedRow) -> impl Iterator<Item = [f32; 3]> {
+    let width = row.top.len() / 3;
+    let level = move |index: usize| lerp(row.top[index], row.bottom[index], row.weight);
+    (0..width).map(move |x| [x, width + x, 2 * width + x].map(level))
 }
 
-/// Means of 2x2 pixels: two RGB rows of `width` pixels to one of half the width, rounded up. The
-/// last pixel of a row counts twice where the width is odd.
-fn halve_rows(top: &[f32], bottom: &[f32], width: usize, out: &mut [f32]) {
-    let channels = top.chunks_exact(width).zip(bottom.chunks_exact(width));
-    for ((top, bottom), out) in channels.zip(out.chunks_exact_mut(width.div_ceil(2))) {
-        for ((out, top), bottom) in out.iter_mut().zip(top.chunks(2)).zip(bottom.chunks(2)) {
-            let sum = |pair: &[f32]| pair[0] + pair[pair.len() - 1];
-            *out = (sum(top) + sum(bottom)) * 0.25;
-        }
-    }
-}
-
-/// One YCbCr component of an RGB row.
-fn component_row(rgb: &[f32], component: &Component, out: &mut [u8]) {
-    component_every(rgb, component, out, 1);
-}
-
-/// Two YCbCr components of an RGB row, in turn.
-fn component_pair_row(rgb: &[f32], [first, second]: [&Component; 2], out: &mut [u8]) {
-    component_every(rgb, first, out, 2);
-    component_every(rgb, second, &mut out[1..], 2);
-}
-
-fn component_every(rgb: &[f32], component: &Component, out: &mut [u8], step: usize) {
-    let width = rgb.len() / 3;
-    let (red, rest) = rgb.split_at(width);
-    let (green, blue) = rest.split_at(width);
-    let pixels = red.iter().zip(green).zip(blue);
-    for (out, ((&red, &green), &blue)) in out.iter_mut().step_by(step).zip(pixels) {
-        let sum = (component.r * red + component.g * green) + component.b * blue;
-        *out = round(sum + component.offset);
-    }
-}
-
-/// An RGB row as pixels of `format`, which is one of the RGB family.
-fn pack_row(rgb: &[f32], format: PixelFormat, out: &mut [u8]) {
+/// A row as pixels of `format`, which is one of the RGB family.
+fn pack_row(row: BlendedRow, format: PixelFormat, out: &mut [u8]) {
     match format {
-        PixelFormat::Rgb => pack(rgb, out, |red, green, blue| [red, green, blue]),
-        PixelFormat::Bgr => pack(rgb, out, |red, green, blue| [blue, green, red]),
+        PixelFormat::Rgb => pack(row, out, |red, green, blue| [red, green, blue]),
+        PixelFormat::Bgr => pack(row, out, |red, green, blue| [blue, green, red]),
         PixelFormat::Bgra | PixelFormat::Bgrx => {
-            pack(rgb, out, |red, green, blue| [blue, green, red, 255])
+            pack(row, out, |red, green, blue| [blue, green, red, 255])
         }
-        _ => pack(rgb, out, |red, green, blue| [red, green, blue, 255]),
+        _ => pack(row, out, |red, green, blue| [red, green, blue, 255]),
     }
 }
 
-fn pack<const BYTES: usize>(rgb: &[f32], out: &mut [u8], pixel: fn(u8, u8, u8) -> [u8; BYTES]) {
-    let width = rgb.len() / 3;
-    let (red, rest) = rgb.split_at(width);
-    let (green, blue) = rest.split_at(width);
+fn pack<const BYTES: usize>(row: BlendedRow, out: &mut [u8], pixel: fn(u8, u8, u8) -> [u8; BYTES]) {
     let (out, _) = out.as_chunks_mut::<BYTES>();
-    for (out, ((&red, &green), &blue)) in out.iter_mut().zip(red.iter().zip(green).zip(blue)) {
-        *out = pixel(round(red), round(green), round(blue));
+    for (out, levels) in out.iter_mut().zip(pixels(row)) {
+        let [red, green, blue] = levels.map(round);
+        *out = pixel(red, green, blue);
+    }
+}
+
+fn component(component: &Component, [red, green, blue]: [f32; 3]) -> u8 {
+    let sum = (component.r * red + component.g * green) + component.b * blue;
+    round(sum + component.offset)
+}
+
+/// Luma of a row, and an RGB row of half its width, rounded up: the sums of two neighbouring pixels.
+/// The last pixel counts twice where the width is odd.
+fn luma_row(
+    row: BlendedRow,
+    luma: &Component,
+    _scratch: &mut [f32],
+    out: &mut [u8],
+    sums: &mut [f32],
+) {
+    for (out, pixel) in out.iter_mut().zip(pixels(row)) {
+        *out = component(luma, pixel);
+    }
+    let half_width = sums.len() / 3;
+    let mut pixels = pixels(row);
+    for x in 0..half_width {
+        let Some(left) = pixels.next() else { return };
+        let right = pixels.next().unwrap_or(left);
+        for channel in 0..3 {
+            sums[channel * half_width + x] = left[channel] + right[channel];
+        }
+    }
+}
+
+/// Means of 2x2 pixels, from what [`luma_row`] made of the upper and the lower row.
+fn means([top, bottom]: PairSums) -> impl Iterator<Item = [f32; 3]> {
+    let width = top.len() / 3;
+    let mean = move |index: usize| (top[index] + bottom[index]) * 0.25;
+    (0..width).map(move |x| [x, width + x, 2 * width + x].map(mean))
+}
+
+fn chroma_rows(sums: PairSums, components: [&Component; 2], first: &mut [u8], second: &mut [u8]) {
+    for (row, out) in components.into_iter().zip([first, second]) {
+        for (out, mean) in out.iter_mut().zip(means(sums)) {
+            *out = component(row, mean);
+        }
+    }
+}
+
+fn chroma_pair_row(sums: PairSums, components: [&Component; 2], out: &mut [u8]) {
+    let (out, _) = out.as_chunks_mut::<2>();
+    for (out, mean) in out.iter_mut().zip(means(sums)) {
+        *out = components.map(|row| component(row, mean));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pixel::Range;
+    use crate::pixel::color::YCbCr;
+    use crate::pixel::{Matrix, Quantization, Range};
 
     #[test]
     fn round_is_half_to_even_and_saturates() {
@@ -197,10 +211,16 @@ mod tests {
 
     #[test]
     fn odd_widths_repeat_the_last_pixel() {
-        let top = [1.0, 2.0, 3.0, 0.0, 0.0, 0.0, 8.0, 8.0, 8.0];
-        let bottom = [3.0, 4.0, 5.0, 0.0, 0.0, 4.0, 0.0, 0.0, 0.0];
-        let mut out = [-1.0; 6];
-        halve_rows(&top, &bottom, 3, &mut out);
-        assert_eq!(out, [2.5, 4.0, 0.0, 2.0, 4.0, 4.0]);
+        let row = [1.0, 2.0, 3.0, 0.0, 0.0, 4.0, 8.0, 8.0, 8.0];
+        let row = BlendedRow {
+            top: &row,
+            bottom: &row,
+            weight: 0.0,
+        };
+        let luma = YCbCr::new(Matrix::Bt601, Quantization::Full).y;
+        let (mut out, mut sums) = ([0; 3], [-1.0; 6]);
+        luma_row(row, &luma, &mut [], &mut out, &mut sums);
+        assert_eq!(sums, [3.0, 6.0, 0.0, 8.0, 16.0, 16.0]);
+        assert_eq!(out, [1, 2, 4]);
     }
 }

@@ -6,7 +6,7 @@
 //! branches or bounds checks, over arrays whose length the compiler knows.
 
 use super::axis::{Columns, Scaling, Tap};
-use super::backend::SourceRow;
+use super::backend::{BlendedRow, PairSums, SourceRow};
 use super::color::{Component, Levels};
 use super::format::PixelFormat;
 use super::scalar::{NO_FRACTION, lerp, level};
@@ -125,7 +125,10 @@ pub fn scale_row(
 #[inline(always)]
 pub fn convert_row(row: SourceRow, levels: Levels, out: &mut [f32]) {
     match row {
-        SourceRow::Interleaved { pixels, order } => deinterleave(pixels, order, levels, out),
+        SourceRow::Interleaved { pixels, order } => {
+            let [first, second, third] = channels_in_order(out, order);
+            deinterleave(pixels, levels, first.iter_mut().zip(second).zip(third));
+        }
         SourceRow::Planar(planes) => {
             for (plane, out) in planes.into_iter().zip(channels_mut(out)) {
                 convert(plane, levels, out);
@@ -192,12 +195,15 @@ pub fn halve_plane(plane: &[u8], levels: Levels, out: &mut [f32]) {
     }
 }
 
+/// Interleaved pixels to levels, for the pixels' first, second and third channel.
 #[inline(always)]
-fn deinterleave(pixels: &[u8], order: [usize; 3], levels: Levels, out: &mut [f32]) {
-    let [first, second, third] = channels_in_order(out, order);
+pub fn deinterleave<'a>(
+    pixels: &[u8],
+    levels: Levels,
+    outs: impl Iterator<Item = ((&'a mut f32, &'a mut f32), &'a mut f32)>,
+) {
     let (pixels, _) = pixels.as_chunks::<12>();
-    let out = first.iter_mut().zip(second).zip(third);
-    for (((first, second), third), pixel) in out.zip(pixels) {
+    for (((first, second), third), pixel) in outs.zip(pixels) {
         *first = level(sample(pixel, 0), levels);
         *second = level(sample(pixel, 1), levels);
         *third = level(sample(pixel, 2), levels);
@@ -229,27 +235,51 @@ pub fn halve_pairs<'a>(
     }
 }
 
-#[inline(always)]
-pub fn blend_rows(top: &[f32], bottom: &[f32], weight: f32, out: &mut [f32]) {
-    for ((out, &top), &bottom) in out.iter_mut().zip(top).zip(bottom) {
-        *out = lerp(top, bottom, weight);
+/// A channel of a blended row, or a part of it.
+#[derive(Clone, Copy)]
+pub struct Channel<'a> {
+    top: &'a [f32],
+    bottom: &'a [f32],
+    weight: f32,
+}
+
+impl<'a> Channel<'a> {
+    #[inline(always)]
+    fn levels(self) -> impl Iterator<Item = f32> {
+        let pairs = self.top.iter().zip(self.bottom);
+        pairs.map(move |(&top, &bottom)| lerp(top, bottom, self.weight))
+    }
+
+    /// The upper and the lower row, `N` levels at a time. A rest of fewer is left out.
+    #[inline(always)]
+    pub fn chunks<const N: usize>(self) -> impl Iterator<Item = [&'a [f32; N]; 2]> {
+        let (tops, _) = self.top.as_chunks();
+        let (bottoms, _) = self.bottom.as_chunks();
+        tops.iter().zip(bottoms).map(|(top, bottom)| [top, bottom])
+    }
+
+    #[inline(always)]
+    fn split_at(self, index: usize) -> (Self, Self) {
+        let (top, top_rest) = self.top.split_at(index);
+        let (bottom, bottom_rest) = self.bottom.split_at(index);
+        let part = |top, bottom| Self {
+            top,
+            bottom,
+            weight: self.weight,
+        };
+        (part(top, bottom), part(top_rest, bottom_rest))
     }
 }
 
 #[inline(always)]
-pub fn halve_rows(top: &[f32], bottom: &[f32], width: usize, out: &mut [f32]) {
-    let channels = top.chunks_exact(width).zip(bottom.chunks_exact(width));
-    for ((top, bottom), out) in channels.zip(out.chunks_exact_mut(width.div_ceil(2))) {
-        let (top_pairs, top_rest) = top.as_chunks::<2>();
-        let (bottom_pairs, bottom_rest) = bottom.as_chunks::<2>();
-        let (out, out_rest) = out.split_at_mut(width / 2);
-        for ((out, top), bottom) in out.iter_mut().zip(top_pairs).zip(bottom_pairs) {
-            *out = ((top[0] + top[1]) + (bottom[0] + bottom[1])) * 0.25;
-        }
-        for ((out, &top), &bottom) in out_rest.iter_mut().zip(top_rest).zip(bottom_rest) {
-            *out = ((top + top) + (bottom + bottom)) * 0.25;
-        }
-    }
+pub fn blended_channels(row: BlendedRow) -> [Channel; 3] {
+    let [tr, tg, tb] = channels(row.top);
+    let [br, bg, bb] = channels(row.bottom);
+    [(tr, br), (tg, bg), (tb, bb)].map(|(top, bottom)| Channel {
+        top,
+        bottom,
+        weight: row.weight,
+    })
 }
 
 /// Full-range chroma can be 255.5, which would round to 256.
@@ -260,29 +290,146 @@ fn component(component: &Component, red: f32, green: f32, blue: f32) -> u32 {
     round(if value < 255.0 { value } else { 255.0 })
 }
 
-#[inline(always)]
-pub fn component_row(rgb: &[f32], row: &Component, out: &mut [u8]) {
-    let [red, green, blue] = channels(rgb);
-    let pixels = red.iter().zip(green).zip(blue);
-    for (out, ((&red, &green), &blue)) in out.iter_mut().zip(pixels) {
-        *out = component(row, red, green, blue) as u8;
+/// What `luma_row` reads and writes, or a part of it.
+pub struct LumaRow<'a> {
+    channels: [Channel<'a>; 3],
+    out: &'a mut [u8],
+    sums: [&'a mut [f32]; 3],
+}
+
+/// `N` pixels of it. `HALF` is half of that.
+pub struct LumaBlock<'a, const N: usize, const HALF: usize> {
+    /// The upper and the lower row of each channel
+    pub channels: [[&'a [f32; N]; 2]; 3],
+    pub out: &'a mut [u8; N],
+    pub sums: [&'a mut [f32; HALF]; 3],
+}
+
+impl<'a> LumaRow<'a> {
+    #[inline(always)]
+    pub fn new(row: BlendedRow<'a>, out: &'a mut [u8], sums: &'a mut [f32]) -> Self {
+        Self {
+            channels: blended_channels(row),
+            out,
+            sums: channels_mut(sums),
+        }
+    }
+
+    /// Splits it into blocks, and a rest that is shorter than one.
+    #[inline(always)]
+    pub fn blocks<const N: usize, const HALF: usize>(
+        self,
+    ) -> (impl Iterator<Item = LumaBlock<'a, N, HALF>>, Self) {
+        let (outs, out_rest) = self.out.as_chunks_mut::<N>();
+        let width = outs.len() * N;
+        let channels = self.channels.map(|channel| channel.split_at(width));
+        let sums = self.sums.map(|sums| sums.split_at_mut(width / 2));
+        let [red, green, blue] = channels.map(|(channel, _)| channel.chunks());
+        let channels_rest = channels.map(|(_, rest)| rest);
+        let [
+            (red_sums, red_rest),
+            (green_sums, green_rest),
+            (blue_sums, blue_rest),
+        ] = sums;
+        let chunks = |sums: &'a mut [f32]| sums.as_chunks_mut().0.iter_mut();
+        let sums = chunks(red_sums)
+            .zip(chunks(green_sums))
+            .zip(chunks(blue_sums));
+        let blocks = outs.iter_mut().zip(red.zip(green).zip(blue)).zip(sums);
+        let blocks = blocks.map(
+            |((out, ((r, g), b)), ((r_sums, g_sums), b_sums))| LumaBlock {
+                channels: [r, g, b],
+                out,
+                sums: [r_sums, g_sums, b_sums],
+            },
+        );
+        let rest = Self {
+            channels: channels_rest,
+            out: out_rest,
+            sums: [red_rest, green_rest, blue_rest],
+        };
+        (blocks, rest)
+    }
+
+    /// `scratch` has room for an RGB row.
+    #[inline(always)]
+    pub fn make(self, luma: &Component, scratch: &mut [f32]) {
+        let width = self.out.len();
+        if width == 0 {
+            return;
+        }
+        let levels = &mut scratch[..3 * width];
+        for (levels, channel) in channels_mut(levels).into_iter().zip(self.channels) {
+            for (level, blended) in levels.iter_mut().zip(channel.levels()) {
+                *level = blended;
+            }
+        }
+        let levels = channels(levels);
+        let [red, green, blue] = levels;
+        let pixels = red.iter().zip(green).zip(blue);
+        for (out, ((&red, &green), &blue)) in self.out.iter_mut().zip(pixels) {
+            *out = component(luma, red, green, blue) as u8;
+        }
+        for (levels, sums) in levels.into_iter().zip(self.sums) {
+            let (pairs, last) = levels.as_chunks::<2>();
+            let (sums, last_sum) = sums.split_at_mut(pairs.len());
+            for (sum, [left, right]) in sums.iter_mut().zip(pairs) {
+                *sum = left + right;
+            }
+            for (sum, last) in last_sum.iter_mut().zip(last) {
+                *sum = last + last;
+            }
+        }
     }
 }
 
 #[inline(always)]
-pub fn component_pair_row(rgb: &[f32], rows: [&Component; 2], out: &mut [u8]) {
-    let [red, green, blue] = channels(rgb);
-    let pixels = red.iter().zip(green).zip(blue);
+pub fn luma_row(
+    row: BlendedRow,
+    luma: &Component,
+    scratch: &mut [f32],
+    out: &mut [u8],
+    sums: &mut [f32],
+) {
+    LumaRow::new(row, out, sums).make(luma, scratch);
+}
+
+/// Means of 2x2 pixels, from the sums of two rows.
+#[inline(always)]
+fn means<'a>([top, bottom]: [&'a [f32]; 2]) -> impl Iterator<Item = ((f32, f32), f32)> {
+    let [tr, tg, tb] = channels(top);
+    let [br, bg, bb] = channels(bottom);
+    let mean = |(top, bottom): (&f32, &f32)| (top + bottom) * 0.25;
+    let channel = move |top: &'a [f32], bottom: &'a [f32]| top.iter().zip(bottom).map(mean);
+    channel(tr, br).zip(channel(tg, bg)).zip(channel(tb, bb))
+}
+
+#[inline(always)]
+pub fn chroma_rows(
+    sums: PairSums,
+    components: [&Component; 2],
+    first: &mut [u8],
+    second: &mut [u8],
+) {
+    let outs = first.iter_mut().zip(second);
+    for ((first, second), ((red, green), blue)) in outs.zip(means(sums)) {
+        let values = components.map(|row| component(row, red, green, blue));
+        [*first, *second] = values.map(|value| value as u8);
+    }
+}
+
+#[inline(always)]
+pub fn chroma_pair_row(sums: PairSums, components: [&Component; 2], out: &mut [u8]) {
     let (out, _) = out.as_chunks_mut::<2>();
-    for (out, ((&red, &green), &blue)) in out.iter_mut().zip(pixels) {
-        let [first, second] = rows.map(|row| component(row, red, green, blue));
+    for (out, ((red, green), blue)) in out.iter_mut().zip(means(sums)) {
+        let [first, second] = components.map(|row| component(row, red, green, blue));
         *out = ((first | second << 8) as u16).to_le_bytes();
     }
 }
 
 #[inline(always)]
-pub fn pack_row(rgb: &[f32], format: PixelFormat, out: &mut [u8]) {
-    let [red, green, blue] = channels(rgb);
+pub fn pack_row(row: BlendedRow, format: PixelFormat, out: &mut [u8]) {
+    let [red, green, blue] = blended_channels(row);
     match format {
         PixelFormat::Rgb => pack_24(red, green, blue, out),
         PixelFormat::Bgr => pack_24(blue, green, red, out),
@@ -291,21 +438,31 @@ pub fn pack_row(rgb: &[f32], format: PixelFormat, out: &mut [u8]) {
     }
 }
 
+/// 2^23: as [`NO_FRACTION`](super::scalar), for what is not negative.
+pub const NO_FRACTION_OR_SIGN: f32 = 8_388_608.0;
+
+/// As [`round`] for a level. Beside it, bits are set in the highest byte only.
 #[inline(always)]
-fn pack_32(first: &[f32], second: &[f32], third: &[f32], out: &mut [u8]) {
-    let pixels = first.iter().zip(second).zip(third);
+fn round_low(level: f32) -> u32 {
+    (level + NO_FRACTION_OR_SIGN).to_bits()
+}
+
+#[inline(always)]
+fn pack_32(first: Channel, second: Channel, third: Channel, out: &mut [u8]) {
+    let pixels = first.levels().zip(second.levels()).zip(third.levels());
     let (out, _) = out.as_chunks_mut::<4>();
-    for (out, ((&first, &second), &third)) in out.iter_mut().zip(pixels) {
-        let pixel = round(first) | round(second) << 8 | round(third) << 16 | 0xff00_0000;
+    for (out, ((first, second), third)) in out.iter_mut().zip(pixels) {
+        let pixel =
+            round_low(first) | round_low(second) << 8 | round_low(third) << 16 | 0xff00_0000;
         *out = pixel.to_le_bytes();
     }
 }
 
 #[inline(always)]
-fn pack_24(first: &[f32], second: &[f32], third: &[f32], out: &mut [u8]) {
-    let pixels = first.iter().zip(second).zip(third);
+fn pack_24(first: Channel, second: Channel, third: Channel, out: &mut [u8]) {
+    let pixels = first.levels().zip(second.levels()).zip(third.levels());
     let (out, _) = out.as_chunks_mut::<3>();
-    for (out, ((&first, &second), &third)) in out.iter_mut().zip(pixels) {
+    for (out, ((first, second), third)) in out.iter_mut().zip(pixels) {
         *out = [first, second, third].map(|level| round(level) as u8);
     }
 }

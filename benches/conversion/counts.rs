@@ -58,13 +58,17 @@ pub fn measure(report: &mut Report) {
     let mut lines = Vec::new();
     for format in ["RGBA", "I420"] {
         for backend in backends() {
+            // Valgrind does not know the instructions of all of them.
             let Some(counts) = count(backend, format) else {
-                report.note("Instructions are not counted: valgrind does not run.");
-                return;
+                continue;
             };
             let thousands = counts.map(|count| format!("{:.1}", count as f64 / 1e3));
             lines.push((format!("BGR to {format}, {backend}"), thousands));
         }
+    }
+    if lines.is_empty() {
+        report.note("Instructions are not counted: valgrind does not run.");
+        return;
     }
     let columns = [
         "1000 instructions",

@@ -1,12 +1,12 @@
 //! The row kernels that a backend supplies, and the choice of a backend.
 
-#[cfg(target_arch = "x86_64")]
-use super::avx2;
 use super::axis::Columns;
 use super::color::{Component, Levels};
 use super::format::PixelFormat;
 use super::scalar;
 use super::wide;
+#[cfg(target_arch = "x86_64")]
+use super::{avx2, avx512};
 use std::sync::LazyLock;
 
 /// Environment variable that names the backend to use.
@@ -81,10 +81,13 @@ static BASELINE: Kernels = Kernels {
 /// The backends that this machine can run, the fastest first.
 pub fn available() -> impl Iterator<Item = &'static Kernels> {
     #[cfg(target_arch = "x86_64")]
-    let special = avx2::kernels();
+    let special = [avx512::kernels(), avx2::kernels()];
     #[cfg(not(target_arch = "x86_64"))]
-    let special = None;
-    special.into_iter().chain([&BASELINE, &scalar::KERNELS])
+    let special = [];
+    special
+        .into_iter()
+        .flatten()
+        .chain([&BASELINE, &scalar::KERNELS])
 }
 
 /// The kernels to use: what the environment variable names, else the fastest.

@@ -258,6 +258,12 @@ impl<'a> Channel<'a> {
         tops.iter().zip(bottoms).map(|(top, bottom)| [top, bottom])
     }
 
+    /// The last `N` levels of both rows
+    #[inline(always)]
+    pub fn last_chunk<const N: usize>(self) -> Option<[&'a [f32; N]; 2]> {
+        Some([self.top.last_chunk()?, self.bottom.last_chunk()?])
+    }
+
     #[inline(always)]
     fn split_at(self, index: usize) -> (Self, Self) {
         let (top, top_rest) = self.top.split_at(index);

@@ -83,7 +83,7 @@ pub fn available() -> impl Iterator<Item = &'static Kernels> {
     #[cfg(target_arch = "x86_64")]
     let special = [avx512::kernels(), avx2::kernels()];
     #[cfg(not(target_arch = "x86_64"))]
-    let special = [];
+    let special: [Option<&Kernels>; 0] = [];
     special
         .into_iter()
         .flatten()

@@ -32,6 +32,10 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(dead_code, reason = "some is for the backends of x86-64")
+)]
 mod axis;
 mod backend;
 mod band;
@@ -40,6 +44,10 @@ mod error;
 mod format;
 mod scalar;
 mod to_float;
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(dead_code, reason = "some is for the backends of x86-64")
+)]
 mod wide;
 
 pub use color::{Matrix, Quantization, Range};

@@ -157,8 +157,8 @@ pub(super) fn load_8(levels: &[f32], first: usize) -> __m256 {
 /// The shorter way for interleaved pixels at half the width, which is 640 to 320.
 ///
 /// From safe code, compilers make 104 instructions for 8 pixels here, most of them to move floats
-/// between lanes. This takes 61, or 67 with an offset, prefetching included: each 128-bit lane works on 4 pixels of its own,
-/// so that no float leaves its lane.
+/// between lanes. This takes 61, or 67 with an offset, prefetching included: each 128-bit lane works on
+/// 4 pixels of its own, so that no float leaves its lane.
 #[target_feature(enable = "avx2")]
 fn halve_pixels<const OFFSET: bool>(
     pixels: &[u8],

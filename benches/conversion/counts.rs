@@ -40,6 +40,9 @@ fn count(backend: &str, format: &str) -> Option<[u64; 3]> {
         .args(["--convert", backend, format])
         .output()
         .ok()?;
+    if !output.status.success() {
+        return None;
+    }
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     let after = |label| {
         let (_, rest) = text.split_once(label)?;

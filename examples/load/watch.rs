@@ -6,6 +6,8 @@ use http_body_util::BodyExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+const BOUNDARY: &str = "--lipsyncframes";
+
 /// What a viewer saw.
 #[derive(Default)]
 pub struct Seen {
@@ -64,7 +66,7 @@ async fn follow(
         }
         received.drain(..used);
     }
-    seen.has_ended = received == b"\r\n\r\n--lipsyncframes--\r\n";
+    seen.has_ended = received.ends_with(format!("\r\n\r\n{BOUNDARY}--\r\n").as_bytes());
     Ok(())
 }
 
@@ -103,11 +105,11 @@ impl<'a> Part<'a> {
             return Ok(None);
         };
         let start = head + END_OF_HEAD.len();
-        if head == 0 {
+        let head = String::from_utf8_lossy(&bytes[..head]);
+        if head.trim_start() == BOUNDARY {
             // An empty part is the last one.
             return Ok(None);
         }
-        let head = String::from_utf8_lossy(&bytes[..head]);
         let field = |name: &str| {
             let value = head
                 .lines()

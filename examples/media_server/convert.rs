@@ -1,7 +1,6 @@
 //! `POST /convert`: a batch of frames in, their JPEGs out, for clients that deliver them on their own.
 
 use crate::frames::{FrameBody, FrameKind, check_headers};
-use crate::memory::{FramePool, Share};
 use crate::options::Options;
 use crate::pipeline::{JpegPipeline, Output, lock};
 use crate::refusal::Refusal;
@@ -11,6 +10,7 @@ use axum::extract::{Request, State};
 use axum::http::header;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
+use gstlipsyncframes::float_video::FloatVideoInfo;
 use std::sync::{Arc, Mutex};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
@@ -19,10 +19,11 @@ const BOUNDARY: &str = "lipsyncframes";
 
 /// A pipeline that stays, for one request after the other.
 struct Converter {
-    pipeline: JpegPipeline<Share>,
+    pipeline: JpegPipeline<()>,
     /// Closed where the pipeline fails
     jpegs: mpsc::UnboundedReceiver<Bytes>,
-    pool: Option<FramePool>,
+    /// What was converted last
+    input: Option<FloatVideoInfo>,
 }
 
 /// A limited number of converters, started when they are needed and kept for the next request.
@@ -46,7 +47,7 @@ impl Converter {
         let (sender, jpegs) = mpsc::unbounded_channel();
         let sender = Mutex::new(Some(sender));
         let pipeline = JpegPipeline::start(options, move |output| match output {
-            Output::Jpeg(jpeg, _share) => {
+            Output::Jpeg(jpeg, ()) => {
                 if let Some(sender) = &*lock(&sender) {
                     // It fails where the request is gone.
                     let _ = sender.send(Bytes::copy_from_slice(jpeg));
@@ -57,7 +58,7 @@ impl Converter {
         Ok(Self {
             pipeline,
             jpegs,
-            pool: None,
+            input: None,
         })
     }
 
@@ -69,20 +70,16 @@ impl Converter {
         server: &Server,
     ) -> Result<Vec<Bytes>, Refusal> {
         self.pipeline.set_range(kind.range);
-        let pool = match self.pool.take() {
-            Some(pool) if pool.kind().info == kind.info => pool,
-            _ => {
-                self.pipeline.set_input(&kind.info);
-                FramePool::new(kind).map_err(Refusal::failed)?
-            }
-        };
-        let pool = self.pool.insert(pool);
+        if self.input.replace(kind.info) != Some(kind.info) {
+            self.pipeline.set_input(&kind.info);
+        }
         let mut frames = 0;
         while body.has_more().await? {
             let bytes = kind.info.frame_bytes();
-            let share = server.budget.take(bytes, &server.options).await?;
-            let frame = pool.read(body).await?;
-            self.pipeline.push(frame, share).map_err(Refusal::failed)?;
+            let mut memory = server.memory.take(bytes, &server.options).await?;
+            body.read(memory.as_mut(), &kind.info).await?;
+            let frame = gst::Buffer::from_slice(memory);
+            self.pipeline.push(frame, ()).map_err(Refusal::failed)?;
             frames += 1;
         }
         let mut jpegs = Vec::with_capacity(frames);

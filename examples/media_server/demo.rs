@@ -97,13 +97,13 @@ fn play(
 }
 
 async fn accept(server: &Arc<Server>, kind: FrameKind, batch: &gst::Buffer) -> Result<(), Refusal> {
-    let (options, budget) = (&server.options, &server.budget);
+    let options = &server.options;
     let metrics = server.metrics.clone();
     let on_encoded = move |duration| metrics.observe_latency(duration);
     let stream = server
         .streams
         .find_or_start(NAME, kind, options, on_encoded)?;
-    stream.accept_buffer(kind, batch, budget, options).await
+    stream.accept_buffer(kind, batch, options).await
 }
 
 fn first_error(pipeline: &gst::Pipeline) -> Option<String> {

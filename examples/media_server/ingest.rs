@@ -44,7 +44,7 @@ async fn accept(
     let stream = server
         .streams
         .find_or_start(name, kind, options, on_encoded)?;
-    let accepted = stream.accept(kind, body, &server.budget, options).await?;
+    let accepted = stream.accept(kind, body, &server.memory, options).await?;
     Ok(json!({ "accepted": accepted, "queued": stream.queued() }))
 }
 

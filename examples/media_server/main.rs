@@ -59,8 +59,20 @@ fn run(options: Options) -> Result<(), String> {
     start_log(&options)?;
     gst::init().map_err(|error| error.to_string())?;
     gstlipsyncframes::plugin_register_static().map_err(|error| error.to_string())?;
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(receiving_threads())
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
     runtime.block_on(serve(options))
+}
+
+/// Half of the cores: to receive a frame takes about as long as to convert and encode it, which
+/// GStreamer's threads do. With as many threads as cores, the two woke and moved each other on two cores:
+/// frames took 15 to 20 % more CPU time.
+fn receiving_threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    cores.div_ceil(2)
 }
 
 async fn serve(options: Options) -> Result<(), String> {

@@ -1,91 +1,90 @@
 //! Memory for float frames: reused, and limited for the whole process.
 
-use crate::frames::{FrameBody, FrameKind};
 use crate::options::{MIB, Options};
+use crate::pipeline::lock;
 use crate::refusal::Refusal;
-use gst::prelude::*;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// What all float frames of the process may take.
-#[derive(Clone)]
-pub struct Budget {
+/// Memory that is kept for the next frames, in bytes. More of it would not be in the cache any more.
+const KEPT: usize = 32 << 20;
+
+/// What all float frames of the process are in.
+pub struct Memory {
     kibibytes: Arc<Semaphore>,
+    free: Mutex<Vec<Vec<u8>>>,
 }
 
-/// A frame's part of the budget, until it is dropped.
-pub struct Share {
-    _permit: OwnedSemaphorePermit,
+/// Memory of a frame. Whoever drops it, after converting the frame, makes room for another.
+pub struct FrameMemory {
+    bytes: Vec<u8>,
+    memory: Arc<Memory>,
+    _share: OwnedSemaphorePermit,
 }
 
-impl Budget {
+impl Memory {
     pub fn new(options: &Options) -> Self {
         let kibibytes = options.memory * MIB / 1024;
         Self {
             kibibytes: Arc::new(Semaphore::new(kibibytes as usize)),
+            free: Mutex::default(),
         }
     }
 
-    /// Waits for `bytes` of it.
-    pub async fn take(&self, bytes: usize, options: &Options) -> Result<Share, Refusal> {
+    /// Waits for memory of this size. What is in it is of no use.
+    pub async fn take(
+        self: &Arc<Self>,
+        bytes: usize,
+        options: &Options,
+    ) -> Result<FrameMemory, Refusal> {
         let kibibytes = bytes.div_ceil(1024) as u32;
-        let taken = self.kibibytes.clone().acquire_many_owned(kibibytes);
-        match timeout(options.queue_wait, taken).await {
-            Ok(Ok(permit)) => Ok(Share { _permit: permit }),
-            _ => Err(Refusal::busy(
+        let share = self.kibibytes.clone().acquire_many_owned(kibibytes);
+        let Ok(Ok(share)) = timeout(options.queue_wait, share).await else {
+            return Err(Refusal::busy(
                 "there is no memory left for frames",
-                format!("{bytes} bytes within {:?}", options.queue_wait),
+                format!(
+                    "{bytes} bytes within {:?} (--queue-wait)",
+                    options.queue_wait
+                ),
                 format!("{} MiB in use by others (--memory)", options.memory),
-            )),
-        }
+            ));
+        };
+        Ok(FrameMemory {
+            bytes: self.reuse(bytes).unwrap_or_else(|| vec![0; bytes]),
+            memory: self.clone(),
+            _share: share,
+        })
+    }
+
+    /// What was given back last, because it is still in the cache: from there, a frame is received and
+    /// converted in less time. A GstBufferPool gives what was given back first.
+    fn reuse(&self, bytes: usize) -> Option<Vec<u8>> {
+        let mut free = lock(&self.free);
+        let last = free.iter().rposition(|memory| memory.len() == bytes)?;
+        Some(free.remove(last))
     }
 }
 
-/// Buffers of one size. New memory comes in pages that the kernel must clear, which took about as long
-/// as to receive a frame.
-pub struct FramePool {
-    pool: gst::BufferPool,
-    kind: FrameKind,
-}
-
-impl FramePool {
-    /// # Errors
-    ///
-    /// Where GStreamer makes no pool of it.
-    pub fn new(kind: FrameKind) -> Result<Self, String> {
-        let pool = gst::BufferPool::new();
-        let mut config = pool.config();
-        let bytes = kind.info.frame_bytes() as u32;
-        config.set_params(Some(&kind.info.to_caps()), bytes, 0, 0);
-        pool.set_config(config)
-            .and_then(|()| pool.set_active(true))
-            .map_err(|error| error.to_string())?;
-        Ok(Self { pool, kind })
-    }
-
-    pub fn kind(&self) -> &FrameKind {
-        &self.kind
-    }
-
-    /// Reads the next frame of `body` into a buffer: the one copy that is made of it in this process.
-    pub async fn read(&self, body: &mut FrameBody<'_>) -> Result<gst::Buffer, Refusal> {
-        // The pool has no most, so that this does not wait.
-        let buffer = self
-            .pool
-            .acquire_buffer(None)
-            .map_err(|error| Refusal::failed(format!("no buffer for a frame: {error}")))?;
-        let mut memory = buffer
-            .into_mapped_buffer_writable()
-            .map_err(|_| Refusal::failed("the buffer of a frame cannot be written"))?;
-        body.read(&mut memory, &self.kind.info).await?;
-        Ok(memory.into_buffer())
+impl AsRef<[u8]> for FrameMemory {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
-impl Drop for FramePool {
+impl AsMut<[u8]> for FrameMemory {
+    fn as_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+}
+
+impl Drop for FrameMemory {
     fn drop(&mut self) {
-        // What is still in a pipeline comes back later, and is freed then.
-        let _ = self.pool.set_active(false);
+        let mut free = lock(&self.memory.free);
+        free.push(std::mem::take(&mut self.bytes));
+        let mut kept: usize = free.iter().map(Vec::len).sum();
+        while kept > KEPT {
+            kept -= free.remove(0).len();
+        }
     }
 }

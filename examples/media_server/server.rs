@@ -3,7 +3,7 @@
 use crate::access;
 use crate::convert::{Converters, post_convert};
 use crate::ingest::{delete_stream, post_frames};
-use crate::memory::Budget;
+use crate::memory::Memory;
 use crate::metrics::{self, Metrics};
 use crate::options::Options;
 use crate::page;
@@ -37,7 +37,7 @@ const UNSENT: u32 = 16 * 1024;
 pub struct Server {
     pub options: Options,
     pub streams: Arc<Streams>,
-    pub budget: Budget,
+    pub memory: Arc<Memory>,
     pub converters: Converters,
     pub metrics: Arc<Metrics>,
     pub stopping: CancellationToken,
@@ -51,7 +51,7 @@ impl Server {
     pub fn new(options: Options) -> Result<Self, String> {
         let streams = Arc::new(Streams::default());
         Ok(Self {
-            budget: Budget::new(&options),
+            memory: Arc::new(Memory::new(&options)),
             converters: Converters::new(&options)?,
             metrics: Arc::new(Metrics::new(streams.clone())),
             streams,

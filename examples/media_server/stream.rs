@@ -4,7 +4,7 @@
 //! for as long as the framerate says, so that a batch of a second is a second of video and not a flash.
 
 use crate::frames::{FrameBody, FrameKind};
-use crate::memory::{Budget, FramePool, Share};
+use crate::memory::{FrameMemory, Memory};
 use crate::options::Options;
 use crate::pipeline::{JpegPipeline, Output, lock};
 use crate::refusal::Refusal;
@@ -56,9 +56,6 @@ pub type Newest = watch::Receiver<Option<Arc<Picture>>>;
 struct Ticket {
     /// Its place in the queue, until its picture is shown
     place: OwnedSemaphorePermit,
-    /// Its memory, until it is converted, of the stream's and of all
-    _converting: OwnedSemaphorePermit,
-    _memory: Share,
     /// When the post that brought it began
     posted: Instant,
     duration: Duration,
@@ -81,9 +78,21 @@ pub enum State {
     Failed(String),
 }
 
+/// A frame on its way to be converted.
+struct Received {
+    memory: FrameMemory,
+    _converting: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Received {
+    fn as_ref(&self) -> &[u8] {
+        self.memory.as_ref()
+    }
+}
+
 /// Where frames go in: one post at a time.
 struct Input {
-    pool: FramePool,
+    kind: FrameKind,
     /// When the framerate was last set, on the stream's clock, and the frames since then
     began: gst::ClockTime,
     frames: u64,
@@ -92,7 +101,7 @@ struct Input {
 impl Input {
     /// When the next frame is shown, on the stream's clock.
     fn next_time(&self) -> gst::ClockTime {
-        let rate = self.pool.kind().info.framerate;
+        let rate = self.kind.info.framerate;
         let second = gst::ClockTime::SECOND.nseconds() * rate.denom() as u64;
         let since = self.frames.mul_div_floor(second, rate.numer() as u64);
         self.began + gst::ClockTime::from_nseconds(since.unwrap_or(0))
@@ -159,7 +168,7 @@ impl Stream {
         pipeline.set_range(kind.range);
         pipeline.set_input(&kind.info);
         let input = Input {
-            pool: FramePool::new(kind)?,
+            kind,
             began: gst::ClockTime::ZERO,
             frames: 0,
         };
@@ -196,7 +205,7 @@ impl Stream {
         &self,
         kind: FrameKind,
         body: &mut FrameBody<'_>,
-        budget: &Budget,
+        memory: &Arc<Memory>,
         options: &Options,
     ) -> Result<u64, Refusal> {
         let posted = Instant::now();
@@ -204,9 +213,9 @@ impl Stream {
         let mut accepted = 0;
         let all = async {
             while body.has_more().await? {
-                let ticket = self.ticket(kind, posted, budget, options).await?;
-                let buffer = input.pool.read(body).await?;
-                self.push(&mut input, buffer, ticket)?;
+                let ticket = self.ticket(kind, posted, options).await?;
+                let received = self.receive(kind, body, memory, options).await?;
+                self.push(&mut input, gst::Buffer::from_slice(received), ticket)?;
                 accepted += 1;
             }
             Ok(())
@@ -221,12 +230,31 @@ impl Stream {
         }
     }
 
+    /// Reads a frame into memory: the one copy that is made of it in this process.
+    async fn receive(
+        &self,
+        kind: FrameKind,
+        body: &mut FrameBody<'_>,
+        memory: &Arc<Memory>,
+        options: &Options,
+    ) -> Result<Received, Refusal> {
+        let converting = timeout(options.queue_wait, self.converting.clone().acquire_owned()).await;
+        let Ok(Ok(converting)) = converting else {
+            return Err(self.is_full(options));
+        };
+        let mut memory = memory.take(kind.info.frame_bytes(), options).await?;
+        body.read(memory.as_mut(), &kind.info).await?;
+        Ok(Received {
+            memory,
+            _converting: converting,
+        })
+    }
+
     /// Accepts all frames of `batch`.
     pub async fn accept_buffer(
         &self,
         kind: FrameKind,
         batch: &gst::Buffer,
-        budget: &Budget,
         options: &Options,
     ) -> Result<(), Refusal> {
         let posted = Instant::now();
@@ -236,7 +264,7 @@ impl Stream {
             let frame = batch
                 .copy_region(gst::BufferCopyFlags::MEMORY, start..start + bytes)
                 .map_err(|error| Refusal::failed(error.to_string()))?;
-            let ticket = self.ticket(kind, posted, budget, options).await?;
+            let ticket = self.ticket(kind, posted, options).await?;
             self.push(&mut input, frame, ticket)?;
         }
         Ok(())
@@ -260,24 +288,15 @@ impl Stream {
         Ok(input)
     }
 
-    /// Waits for room for a frame, in the queue and in memory.
+    /// Waits for room for a frame in the queue.
     async fn ticket(
         &self,
         kind: FrameKind,
         posted: Instant,
-        budget: &Budget,
         options: &Options,
     ) -> Result<Ticket, Refusal> {
-        let place = self.find_place(options).await?;
-        let converting = timeout(options.queue_wait, self.converting.clone().acquire_owned()).await;
-        let Ok(Ok(converting)) = converting else {
-            return Err(self.is_full(options));
-        };
-        let memory = budget.take(kind.info.frame_bytes(), options).await?;
         Ok(Ticket {
-            place,
-            _converting: converting,
-            _memory: memory,
+            place: self.find_place(options).await?,
             posted,
             duration: kind.frame_duration(),
         })
@@ -304,7 +323,7 @@ impl Stream {
 
     /// From here on, frames are of this kind.
     fn set_kind(&self, input: &mut Input, kind: FrameKind) -> Result<(), Refusal> {
-        let before = *input.pool.kind();
+        let before = input.kind;
         if kind.range != before.range {
             return Err(Refusal::conflict(
                 "the stream has floats of another range, which cannot change",
@@ -315,7 +334,7 @@ impl Stream {
         if kind.info != before.info {
             let began = input.next_time();
             *input = Input {
-                pool: FramePool::new(kind).map_err(Refusal::failed)?,
+                kind,
                 began,
                 frames: 0,
             };

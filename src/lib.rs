@@ -10,6 +10,55 @@
 //!
 //! As a plugin, GStreamer loads it by itself. A program that links this crate calls
 //! [`plugin_register_static`] once, after `gst::init`.
+//!
+//! # In a server
+//!
+//! `examples/media_server` is one. What it takes from here:
+//!
+//! ```
+//! use gst::prelude::*;
+//! use gstlipsyncframes::{float_video, plugin_register_static, pool};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     gst::init()?;
+//!     plugin_register_static()?;
+//!
+//!     // All elements of the process share one pool of so many threads, which starts with the first of
+//!     // them that may use it. n-threads=1 does without it: with more streams than cores, those are all
+//!     // busy anyway. A server with threads of its own plans with what is left.
+//!     println!("{} threads convert", pool::default_threads());
+//!
+//!     // What clients may call their formats.
+//!     let formats: Vec<_> = float_video::formats().map(|(name, _)| name).collect();
+//!     assert!(formats.contains(&"BGR_F32LE"));
+//!
+//!     let pipeline = gst::parse::launch(
+//!         "videotestsrc num-buffers=10 ! videotofloat \
+//!          ! lipsyncframes name=lipsyncframes n-threads=1 ! fakesink",
+//!     )?
+//!     .downcast::<gst::Pipeline>()
+//!     .map_err(|_| "no pipeline")?;
+//!     pipeline.set_state(gst::State::Playing)?;
+//!     let bus = pipeline.bus().ok_or("no bus")?;
+//!     bus.timed_pop_filtered(gst::ClockTime::NONE, &[gst::MessageType::Eos, gst::MessageType::Error]);
+//!
+//!     // The fields are listed with the element. Reading them costs about as much as sorting 1024
+//!     // numbers, so once for each scrape, not for each frame.
+//!     let element = pipeline.by_name("lipsyncframes").ok_or("no element")?;
+//!     let stats = element.property::<gst::Structure>("stats");
+//!     assert_eq!(stats.get::<u64>("frames")?, 10);
+//!     let p99 = stats.get::<u64>("convert-time-p99")?;
+//!     let bounds = stats.get::<gst::Array>("convert-time-bounds")?;
+//!     let counts = stats.get::<gst::Array>("convert-time-counts")?;
+//!     for (bound, count) in bounds.iter().zip(counts.iter()) {
+//!         let (bound, count) = (bound.get::<u64>()?, count.get::<u64>()?);
+//!         println!("{count} frames took up to {bound} ns, and longer than those before");
+//!     }
+//!     println!("99 % took up to {p99} ns");
+//!     pipeline.set_state(gst::State::Null)?;
+//!     Ok(())
+//! }
+//! ```
 
 pub mod float_video;
 pub mod floatvideoparse;

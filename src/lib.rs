@@ -26,7 +26,7 @@
 //!     // All elements of the process share one pool of so many threads, which starts with the first of
 //!     // them that may use it. n-threads=1 does without it: with more streams than cores, those are all
 //!     // busy anyway. A server with threads of its own plans with what is left.
-//!     println!("{} threads convert", pool::default_threads());
+//!     println!("{} of {} threads run", pool::running_threads(), pool::default_threads());
 //!
 //!     // What clients may call their formats.
 //!     let formats: Vec<_> = float_video::formats().map(|(name, _)| name).collect();

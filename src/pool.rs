@@ -45,6 +45,13 @@ pub(crate) fn start(threads: usize) -> Result<(), gst::ErrorMessage> {
     Ok(())
 }
 
+static POOL: OnceCell<ThreadPool> = OnceCell::new();
+
+/// Threads of the pool that are there now: none before the first element that may use it has started.
+pub fn running_threads() -> usize {
+    POOL.get().map_or(0, ThreadPool::current_num_threads)
+}
+
 /// The pool, created at the first call that succeeds.
 ///
 /// Never called while the plugin loads: GStreamer scans plugins in a forked helper process, where
@@ -55,7 +62,6 @@ pub(crate) fn start(threads: usize) -> Result<(), gst::ErrorMessage> {
 /// When the operating system refuses a thread. Nothing is kept then, so that a later call, with
 /// more memory or a higher limit at hand, can succeed.
 pub fn shared() -> Result<&'static ThreadPool, ThreadPoolBuildError> {
-    static POOL: OnceCell<ThreadPool> = OnceCell::new();
     POOL.get_or_try_init(|| {
         ThreadPoolBuilder::new()
             .num_threads(default_threads())
@@ -123,6 +129,7 @@ mod tests {
     fn threads_are_named_and_no_more_than_the_cores() {
         let pool = shared().unwrap();
         assert_eq!(pool.current_num_threads(), default_threads());
+        assert_eq!(running_threads(), default_threads());
         let name = pool.install(|| std::thread::current().name().map(str::to_owned));
         let name = name.expect("pool threads have a name");
         assert!(name.starts_with("lipsyncframes"), "{name}");

@@ -10,6 +10,9 @@ use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
 use tokio::net::TcpStream;
 
+/// What went wrong where the server has closed the connection before it got the request.
+pub const CLOSED: &str = "the server has closed the connection";
+
 /// The server, and the token it wants.
 #[derive(Clone)]
 pub struct Server {
@@ -84,12 +87,15 @@ impl Client {
     }
 
     async fn send_request(&mut self, request: Request<Body>) -> Result<Response<Incoming>, String> {
-        self.sender
-            .ready()
-            .await
-            .map_err(|error| error.to_string())?;
-        let sent = self.sender.send_request(request).await;
-        sent.map_err(|error| error.to_string())
+        let unsent = |error: hyper::Error| {
+            if error.is_canceled() || error.is_closed() {
+                CLOSED.into()
+            } else {
+                error.to_string()
+            }
+        };
+        self.sender.ready().await.map_err(unsent)?;
+        self.sender.send_request(request).await.map_err(unsent)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::client::Server;
 use crate::frames::{FRAME_BYTES, QUERY};
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// Begins posts and goes away in the middle of a frame, `count` times in all; returns how often that
@@ -41,8 +41,8 @@ async fn begin_post(server: &Server, name: &str, frames: usize) -> std::io::Resu
     Ok(socket)
 }
 
-/// Asks for a stream and never reads it, until dropped.
-pub async fn stall(server: Server, name: String) -> std::io::Result<()> {
+/// Asks for a stream and never reads more of it than that it is there.
+pub async fn stall(server: Server, name: String) -> std::io::Result<TcpStream> {
     let mut socket = TcpStream::connect(server.address).await?;
     let token = server.token.as_deref().unwrap_or("none");
     let head = format!(
@@ -50,7 +50,14 @@ pub async fn stall(server: Server, name: String) -> std::io::Result<()> {
         server.address
     );
     socket.write_all(head.as_bytes()).await?;
-    std::future::pending().await
+    const STATUS: &[u8] = b"HTTP/1.1 200";
+    let mut status = [0; STATUS.len()];
+    socket.read_exact(&mut status).await?;
+    if status != STATUS {
+        let status = String::from_utf8_lossy(&status).into_owned();
+        return Err(std::io::Error::other(status));
+    }
+    Ok(socket)
 }
 
 /// Posts frames to a stream until the server says that it has failed; returns what it said.

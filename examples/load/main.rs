@@ -82,7 +82,7 @@ struct Options {
     #[arg(long)]
     failing: bool,
 
-    /// Stop the server in the end with SIGTERM, while frames are queued
+    /// Stop the server with SIGTERM after half of the time, while frames are being posted
     #[arg(long, requires = "pid")]
     terminate: bool,
 }
@@ -154,12 +154,13 @@ async fn load(
     if status != 200 {
         return Err(format!("/healthz answers {status}"));
     }
-    let latencies_before = latencies(&server).await?;
+    let latencies_before = latencies_of(&server).await?;
     let began = Instant::now();
     let schedule = Schedule {
         batch: options.batch,
         framerate: options.framerate,
         until: began + Duration::from_secs(options.seconds),
+        may_stop: options.terminate,
     };
     let accepted = Arc::new(AtomicU64::new(0));
     let watched_pictures = Arc::new(AtomicU64::new(0));
@@ -207,6 +208,9 @@ async fn load(
         .failing
         .then(|| tokio::spawn(faults::post_until_failure(server.clone(), 10_000)));
 
+    let stopping = options
+        .terminate
+        .then(|| tokio::spawn(terminate(options.pid, began, options.seconds)));
     let watched = observe(options, began, &accepted, &watched_pictures).await;
     let mut posted: Vec<(u64, Posted)> = posting.join_all().await;
     posted.sort_unstable_by_key(|(stream, _)| *stream);
@@ -218,17 +222,25 @@ async fn load(
             Err(problem) => problems.push(problem),
         }
     }
-    let latencies = latencies(&server).await?.since(&latencies_before);
-    if options.terminate {
-        terminate(options)?;
+    let mut latencies = None;
+    if let Some(stopping) = stopping {
+        stopping.await.map_err(|error| error.to_string())??;
+        if posted.iter().any(|(_, posted)| !posted.is_stopped) {
+            problems.push("a post was not told that the server is stopping".into());
+        }
     } else {
+        latencies = Some(latencies_of(&server).await?.since(&latencies_before));
         end_streams(&server, &posted, &mut problems).await;
     }
     let seen = viewing.join_all().await;
-    stalled.shutdown().await;
+    for stalled in stalled.join_all().await {
+        if let Err(error) = stalled {
+            problems.push(format!("a viewer who was to stall was not let in: {error}"));
+        }
+    }
 
     check(&posted, &seen, &mut problems);
-    summarise(options, &posted, &seen, &watched, &latencies, bare);
+    summarise(options, &posted, &seen, &watched, latencies.as_ref(), bare);
     if options.deaths > 0 {
         println!("{died} of {} posts were broken off.", options.deaths);
     }
@@ -301,12 +313,11 @@ async fn end_streams(server: &Server, posted: &[(u64, Posted)], problems: &mut V
     problems.extend(ending.join_all().await.into_iter().filter_map(Result::err));
 }
 
-fn terminate(options: &Options) -> Result<(), String> {
-    let pid = options.pid.ok_or("no --pid")?;
-    let kill = std::process::Command::new("kill")
-        .arg(pid.to_string())
-        .status();
-    match kill {
+/// Sends SIGTERM to the server when half of the time is over.
+async fn terminate(pid: Option<u32>, began: Instant, seconds: u64) -> Result<(), String> {
+    let pid = pid.ok_or("no --pid")?.to_string();
+    tokio::time::sleep_until((began + Duration::from_secs(seconds) / 2).into()).await;
+    match std::process::Command::new("kill").arg(&pid).status() {
         Ok(status) if status.success() => Ok(()),
         outcome => Err(format!("kill {pid}: {outcome:?}")),
     }
@@ -344,7 +355,7 @@ fn summarise(
     posted: &[(u64, Posted)],
     seen: &[Seen],
     watched: &Watched,
-    latencies: &Latencies,
+    latencies: Option<&Latencies>,
     bare: Duration,
 ) {
     let accepted: u64 = posted.iter().map(|(_, posted)| posted.accepted).sum();
@@ -375,11 +386,13 @@ fn summarise(
         percentile(50),
         percentile(99)
     );
-    println!(
-        "from the beginning of a post to a frame's JPEG, as the server counts: p50 at most {:.0} ms, p99 at most {:.0} ms",
-        latencies.percentile(0.50) * 1e3,
-        latencies.percentile(0.99) * 1e3
-    );
+    if let Some(latencies) = latencies {
+        println!(
+            "from the beginning of a post to a frame's JPEG, as the server counts: p50 at most {:.0} ms, p99 at most {:.0} ms",
+            latencies.percentile(0.50) * 1e3,
+            latencies.percentile(0.99) * 1e3
+        );
+    }
     println!("{} viewers saw {pictures} pictures", seen.len());
     if let (Some((cpu_before, before)), Some((cpu, frames))) = (watched.first, watched.last)
         && frames > before
@@ -422,7 +435,7 @@ impl Latencies {
     }
 }
 
-async fn latencies(server: &Server) -> Result<Latencies, String> {
+async fn latencies_of(server: &Server) -> Result<Latencies, String> {
     let (status, page) = server.ask("GET", "/metrics").await?;
     let page = String::from_utf8_lossy(&page);
     let buckets = page.lines().filter_map(|line| {

@@ -1,6 +1,6 @@
 //! Clients that post batches of numbered frames, as a network would emit them.
 
-use crate::client::{Client, Server};
+use crate::client::{CLOSED, Client, Server};
 use crate::frames::{FRAME_BYTES, NUMBER_BYTES, QUERY, number_rows, picture};
 use axum::body::{Body, Bytes};
 use futures_util::stream;
@@ -48,6 +48,8 @@ pub struct Schedule {
     pub batch: u64,
     pub framerate: u64,
     pub until: Instant,
+    /// Whether the server may stop in between
+    pub may_stop: bool,
 }
 
 /// What became of a stream's posts.
@@ -58,6 +60,8 @@ pub struct Posted {
     pub durations: Vec<Duration>,
     /// Answers other than 200 that said to come again
     pub busy: u64,
+    /// Whether the server said that it is stopping, or let no more posts in
+    pub is_stopped: bool,
     pub problem: Option<String>,
 }
 
@@ -79,16 +83,17 @@ pub async fn post_to(
     let mut due = begin;
     let outcome = async {
         let mut client = server.connect().await?;
-        while due + interval <= schedule.until {
+        while due + interval <= schedule.until && !posted.is_stopped {
             sleep_until(due.into()).await;
             let began = Instant::now();
             let mut left = schedule.batch;
-            while left > 0 {
-                let accepted = post(&mut client, &path, &pictures, posted.accepted, left).await?;
-                posted.accepted += accepted;
-                total.fetch_add(accepted, Ordering::Relaxed);
-                left -= accepted;
-                if left > 0 {
+            while left > 0 && !posted.is_stopped {
+                let answer = post(&mut client, &path, &pictures, posted.accepted, left).await?;
+                posted.accepted += answer.accepted;
+                total.fetch_add(answer.accepted, Ordering::Relaxed);
+                left -= answer.accepted;
+                posted.is_stopped = answer.is_stopping;
+                if left > 0 && !posted.is_stopped {
                     posted.busy += 1;
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
@@ -98,21 +103,27 @@ pub async fn post_to(
         }
         Ok::<_, String>(())
     };
-    posted.problem = outcome
-        .await
-        .err()
-        .map(|problem| format!("{name}: {problem}"));
+    match outcome.await {
+        Err(problem) if problem == CLOSED && schedule.may_stop => posted.is_stopped = true,
+        outcome => posted.problem = outcome.err().map(|problem| format!("{name}: {problem}")),
+    }
     posted
 }
 
-/// Posts once, and returns how many frames were accepted: fewer than `count` where the queue is full.
+struct Answer {
+    /// Fewer than were posted where the queue is full or the server is stopping
+    accepted: u64,
+    is_stopping: bool,
+}
+
+/// Posts once.
 async fn post(
     client: &mut Client,
     path: &str,
     pictures: &Pictures,
     first: u64,
     count: u64,
-) -> Result<u64, String> {
+) -> Result<Answer, String> {
     let length = FRAME_BYTES * count as usize;
     let (status, answer) = client
         .post(path, length, pictures.batch(first, count))
@@ -122,8 +133,14 @@ async fn post(
         .ok()
         .and_then(|answer| answer["accepted"].as_u64());
     match (status, accepted) {
-        (200, Some(accepted)) if accepted == count => Ok(accepted),
-        (503, accepted) => Ok(accepted.unwrap_or(0)),
+        (200, Some(accepted)) if accepted == count => Ok(Answer {
+            accepted,
+            is_stopping: false,
+        }),
+        (503, accepted) => Ok(Answer {
+            accepted: accepted.unwrap_or(0),
+            is_stopping: text.contains("the server is stopping"),
+        }),
         _ => Err(format!("status {status} for {count} frames: {text}")),
     }
 }

@@ -7,7 +7,7 @@ use crate::server::Server;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use headers::authorization::{Basic, Credentials};
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
@@ -41,14 +41,16 @@ async fn check(
         Ok(()) => next.run(request).await,
         Err(refusal) => {
             let (parts, body) = request.into_parts();
-            FrameBody::new(body, options).discard(&parts.headers).await;
-            refusal.into_response()
+            FrameBody::new(body, options)
+                .refuse(&parts.headers, refusal)
+                .await
         }
     }
 }
 
 /// Without a token, everybody on this machine may do everything. A web page from elsewhere is not
-/// everybody: it can give its own name this machine's address, but then its name is in the request.
+/// everybody: it can give its own name this machine's address, but then its name is in the request; or
+/// refer to a picture here, and browsers say so.
 fn check_host(headers: &HeaderMap) -> Result<(), Refusal> {
     let host = headers
         .get(header::HOST)
@@ -69,15 +71,27 @@ fn check_host(headers: &HeaderMap) -> Result<(), Refusal> {
                 .parse::<std::net::IpAddr>()
                 .is_ok_and(|address| address.is_loopback())
     });
-    if is_here {
+    let is_cross_site = headers
+        .get("sec-fetch-site")
+        .is_some_and(|site| site == "cross-site");
+    if is_here && !is_cross_site {
         return Ok(());
     }
     Err(Refusal::new(
         StatusCode::FORBIDDEN,
         "forbidden",
-        "a server without --token answers only those who call it by a name of this machine",
+        "a server without --token answers only those who call it by a name of this machine, and no \
+         foreign pages",
         "Host: localhost, 127.0.0.1 or [::1]",
-        host.unwrap_or("none"),
+        format!(
+            "{}{}",
+            host.unwrap_or("none"),
+            if is_cross_site {
+                ", from a page of another site"
+            } else {
+                ""
+            }
+        ),
     ))
 }
 

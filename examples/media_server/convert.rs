@@ -1,14 +1,14 @@
 //! `POST /convert`: a batch of frames in, their JPEGs out, for clients that deliver them on their own.
 
-use crate::frames::{FrameBody, FrameKind, check_headers};
+use crate::frames::{FrameBody, FrameKind, check_headers, check_length};
 use crate::options::Options;
-use crate::pipeline::{JpegPipeline, Output, lock};
+use crate::pipeline::{CONVERTING, JpegPipeline, Output, lock};
 use crate::refusal::Refusal;
 use crate::server::Server;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use gstlipsyncframes::float_video::FloatVideoInfo;
 use std::sync::{Arc, Mutex};
@@ -22,6 +22,7 @@ struct Converter {
     pipeline: JpegPipeline<()>,
     /// Closed where the pipeline fails
     jpegs: mpsc::UnboundedReceiver<Bytes>,
+    converting: Arc<Semaphore>,
     /// What was converted last
     input: Option<FloatVideoInfo>,
 }
@@ -53,11 +54,12 @@ impl Converter {
                     let _ = sender.send(Bytes::copy_from_slice(jpeg));
                 }
             }
-            Output::End => drop(lock(&sender).take()),
+            Output::End | Output::Failed => drop(lock(&sender).take()),
         })?;
         Ok(Self {
             pipeline,
             jpegs,
+            converting: Arc::new(Semaphore::new(CONVERTING)),
             input: None,
         })
     }
@@ -76,7 +78,11 @@ impl Converter {
         let mut frames = 0;
         while body.has_more().await? {
             let bytes = kind.info.frame_bytes();
-            let mut memory = server.memory.take(bytes, &server.options).await?;
+            if frames == server.options.max_queued {
+                return Err(too_many(&server.options));
+            }
+            let memory = server.memory.take(bytes, &self.converting, &server.options);
+            let mut memory = memory.await?;
             body.read(memory.as_mut(), &kind.info).await?;
             let frame = gst::Buffer::from_slice(memory);
             self.pipeline.push(frame, ()).map_err(Refusal::failed)?;
@@ -100,10 +106,7 @@ pub async fn post_convert(State(server): State<Arc<Server>>, request: Request) -
     let mut body = FrameBody::new(body, &server.options);
     match convert(&server, &parts, &mut body).await {
         Ok(jpegs) => multipart(&jpegs),
-        Err(refusal) => {
-            body.discard(&parts.headers).await;
-            refusal.into_response()
-        }
+        Err(refusal) => body.refuse(&parts.headers, refusal).await,
     }
 }
 
@@ -118,6 +121,10 @@ async fn convert(
     }
     let kind = FrameKind::from_query(&parts.uri, options)?;
     check_headers(&parts.headers, &kind, options)?;
+    // So that those who are slow with it do not keep a converter.
+    if !body.has_more().await? {
+        check_length(0, &kind.info)?;
+    }
     let converters = &server.converters;
     let _place = timeout(options.queue_wait, converters.places.acquire())
         .await
@@ -140,6 +147,16 @@ async fn convert(
     let jpegs = converter.convert(kind, body, server).await?;
     lock(&converters.idle).push(converter);
     Ok(jpegs)
+}
+
+fn too_many(options: &Options) -> Refusal {
+    Refusal::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "too-large",
+        "the batch has too many frames",
+        format!("at most {} (--max-queued)", options.max_queued),
+        "more",
+    )
 }
 
 /// The pictures as one `multipart/mixed`, in their order.

@@ -5,12 +5,13 @@ use crate::refusal::Refusal;
 use axum::body::{Body, Bytes};
 use axum::extract::Query;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
 use gstlipsyncframes::float_video::{self, FloatVideoInfo};
 use gstlipsyncframes::lipsyncframes::LipSyncFramesRange;
 use gstlipsyncframes::pixel::MAX_SIZE;
 use http_body_util::BodyExt;
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 const CONTENT_TYPE: &str = "application/octet-stream";
@@ -164,7 +165,7 @@ pub fn check_headers(
     }
 }
 
-fn check_length(length: u64, info: &FloatVideoInfo) -> Result<(), Refusal> {
+pub fn check_length(length: u64, info: &FloatVideoInfo) -> Result<(), Refusal> {
     let frame = info.frame_bytes() as u64;
     if length > 0 && length.is_multiple_of(frame) {
         return Ok(());
@@ -190,6 +191,12 @@ fn too_large(options: &Options, got: u64) -> Refusal {
     )
 }
 
+/// Bytes a second that a client must send at least, on the whole.
+const LEAST_RATE: f64 = 64.0 * 1024.0;
+
+/// How long what a refused client still sends is read, and thrown away.
+const LINGERING: Duration = Duration::from_secs(3);
+
 /// The body of a post, read frame by frame.
 pub struct FrameBody<'a> {
     body: Body,
@@ -197,6 +204,9 @@ pub struct FrameBody<'a> {
     /// Came with the frame before
     rest: Bytes,
     read: u64,
+    /// For the client, all in all
+    waited: Duration,
+    began: Instant,
 }
 
 impl<'a> FrameBody<'a> {
@@ -206,14 +216,17 @@ impl<'a> FrameBody<'a> {
             options,
             rest: Bytes::new(),
             read: 0,
+            waited: Duration::ZERO,
+            began: Instant::now(),
         }
     }
 
     /// Whether there is more to read.
     pub async fn has_more(&mut self) -> Result<bool, Refusal> {
-        timeout(self.options.client_timeout, self.receive())
-            .await
-            .unwrap_or_else(|_| Err(self.too_slow()))
+        let began = Instant::now();
+        let more = timeout(self.patience(), self.receive()).await;
+        self.waited += began.elapsed();
+        more.unwrap_or_else(|_| Err(self.too_slow()))
     }
 
     /// Fills `frame`.
@@ -223,10 +236,18 @@ impl<'a> FrameBody<'a> {
     /// Where the body ends before, the client goes away or takes too long. What has been read into
     /// `frame` then is of no use.
     pub async fn read(&mut self, frame: &mut [u8], info: &FloatVideoInfo) -> Result<(), Refusal> {
-        // For the whole frame, so that a byte now and then does not help.
-        timeout(self.options.client_timeout, self.fill(frame, info))
-            .await
-            .unwrap_or_else(|_| Err(self.too_slow()))
+        let began = Instant::now();
+        let filled = timeout(self.patience(), self.fill(frame, info)).await;
+        self.waited += began.elapsed();
+        filled.unwrap_or_else(|_| Err(self.too_slow()))
+    }
+
+    /// How long the client may take for a frame now. A byte now and then does not make it longer, nor do
+    /// many small frames.
+    fn patience(&self) -> Duration {
+        let earned = Duration::from_secs_f64(self.read as f64 / LEAST_RATE);
+        let left = (self.options.client_timeout + earned).saturating_sub(self.waited);
+        left.min(self.options.client_timeout)
     }
 
     async fn fill(&mut self, frame: &mut [u8], info: &FloatVideoInfo) -> Result<(), Refusal> {
@@ -275,23 +296,25 @@ impl<'a> FrameBody<'a> {
             "too-slow",
             "the body comes too slowly",
             format!(
-                "a frame within {:?} (--client-timeout)",
-                self.options.client_timeout
+                "a frame within {:?} (--client-timeout), and {} KiB a second",
+                self.options.client_timeout,
+                LEAST_RATE / 1024.0
             ),
-            format!("{} bytes until now", self.read),
+            format!("{} bytes in {:?}", self.read, self.waited),
         )
     }
 
-    /// Reads what a refused client is still sending, so that it comes to reading the answer: closing
-    /// the connection at once would reset it, and many clients then say no more than that.
-    pub async fn discard(mut self, headers: &HeaderMap) {
-        if headers.contains_key(header::EXPECT) && self.read == 0 {
-            // It asked first, and has sent nothing yet.
-            return;
+    /// Answers with `refusal` when the client has sent its body, so that it comes to reading the answer:
+    /// closing the connection at once would reset it, and many clients then say no more than that.
+    pub async fn refuse(mut self, headers: &HeaderMap, refusal: Refusal) -> Response {
+        /// Clients that ask before they send do so unasked after about a second.
+        const ASKING: Duration = Duration::from_millis(500);
+        let is_asking = headers.contains_key(header::EXPECT) && self.began.elapsed() < ASKING;
+        if !is_asking && refusal.status() != StatusCode::REQUEST_TIMEOUT {
+            // However much it is: it may be too much that it is refused for.
+            let everything = async { while let Some(Ok(_)) = self.body.frame().await {} };
+            let _ = timeout(LINGERING, everything).await;
         }
-        let patience = self.options.client_timeout;
-        // However much it is: it may be too much that it is refused for.
-        let everything = async { while let Some(Ok(_)) = self.body.frame().await {} };
-        let _ = timeout(patience, everything).await;
+        refusal.into_response()
     }
 }

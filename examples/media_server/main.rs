@@ -57,6 +57,8 @@ fn main() -> ExitCode {
 fn run(options: Options) -> Result<(), String> {
     options.check()?;
     start_log(&options)?;
+    // Each viewer takes a file descriptor, and 1024 are the usual limit that programs may raise.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     gst::init().map_err(|error| error.to_string())?;
     gstlipsyncframes::plugin_register_static().map_err(|error| error.to_string())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// Memory that is kept for the next frames, in bytes. More of it would not be in the cache any more.
-const KEPT: usize = 32 << 20;
+/// Memory that is kept for the next frames: bytes of it, and pieces. More would not be in the cache any
+/// more, and would take long to search.
+const KEPT_BYTES: usize = 32 << 20;
+const KEPT_PIECES: usize = 64;
 
 /// What all float frames of the process are in.
 pub struct Memory {
@@ -20,6 +22,7 @@ pub struct Memory {
 pub struct FrameMemory {
     bytes: Vec<u8>,
     memory: Arc<Memory>,
+    _converting: OwnedSemaphorePermit,
     _share: OwnedSemaphorePermit,
 }
 
@@ -32,12 +35,25 @@ impl Memory {
         }
     }
 
-    /// Waits for memory of this size. What is in it is of no use.
+    /// Waits for memory of this size, and for one of the places of a pipeline in `converting`. What is in
+    /// the memory is of no use.
     pub async fn take(
         self: &Arc<Self>,
         bytes: usize,
+        converting: &Arc<Semaphore>,
         options: &Options,
     ) -> Result<FrameMemory, Refusal> {
+        let converting = converting.clone().acquire_owned();
+        let Ok(Ok(converting)) = timeout(options.queue_wait, converting).await else {
+            return Err(Refusal::busy(
+                "frames are not converted fast enough",
+                format!(
+                    "one to be done within {:?} (--queue-wait)",
+                    options.queue_wait
+                ),
+                "none",
+            ));
+        };
         let kibibytes = bytes.div_ceil(1024) as u32;
         let share = self.kibibytes.clone().acquire_many_owned(kibibytes);
         let Ok(Ok(share)) = timeout(options.queue_wait, share).await else {
@@ -53,6 +69,7 @@ impl Memory {
         Ok(FrameMemory {
             bytes: self.reuse(bytes).unwrap_or_else(|| vec![0; bytes]),
             memory: self.clone(),
+            _converting: converting,
             _share: share,
         })
     }
@@ -83,7 +100,7 @@ impl Drop for FrameMemory {
         let mut free = lock(&self.memory.free);
         free.push(std::mem::take(&mut self.bytes));
         let mut kept: usize = free.iter().map(Vec::len).sum();
-        while kept > KEPT {
+        while kept > KEPT_BYTES || free.len() > KEPT_PIECES {
             kept -= free.remove(0).len();
         }
     }

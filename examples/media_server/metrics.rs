@@ -122,8 +122,8 @@ impl Collector for StreamMetrics {
             ("streams", "Streams", streams.len()),
             (
                 "pool_threads",
-                "Threads that all streams share",
-                pool::default_threads(),
+                "Threads that all streams share, once one of them uses them",
+                pool::running_threads(),
             ),
         ];
         for (name, help, value) in totals {

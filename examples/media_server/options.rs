@@ -65,7 +65,7 @@ pub struct Options {
     #[arg(long, value_name = "PIXELS", env = "MEDIA_SERVER_HEIGHT", default_value_t = 320, value_parser = value_parser!(u32).range(SIZES))]
     pub height: u32,
 
-    /// Elements that make a JPEG of every frame, as gst-launch-1.0 would take them
+    /// Elements that make one JPEG of every frame, as gst-launch-1.0 would take them
     #[arg(
         long,
         value_name = "ELEMENTS",
@@ -88,15 +88,15 @@ pub struct Options {
     pub max_streams: usize,
 
     /// Most viewers at a time, of all streams
-    #[arg(long, value_name = "N", env = "MEDIA_SERVER_MAX_VIEWERS", default_value_t = 1000, value_parser = positive)]
+    #[arg(long, value_name = "N", env = "MEDIA_SERVER_MAX_VIEWERS", default_value_t = 5000, value_parser = positive)]
     pub max_viewers: usize,
 
     /// Most connections at a time; others wait to be accepted
-    #[arg(long, value_name = "N", env = "MEDIA_SERVER_MAX_CONNECTIONS", default_value_t = 2000, value_parser = positive)]
+    #[arg(long, value_name = "N", env = "MEDIA_SERVER_MAX_CONNECTIONS", default_value_t = 6000, value_parser = positive)]
     pub max_connections: usize,
 
-    /// Most frames of a stream that are accepted and not shown yet
-    #[arg(long, value_name = "FRAMES", env = "MEDIA_SERVER_MAX_QUEUED", default_value_t = 100, value_parser = positive)]
+    /// Most frames of a stream that are accepted and not shown yet, and of a batch for /convert
+    #[arg(long, value_name = "FRAMES", env = "MEDIA_SERVER_MAX_QUEUED", default_value_t = 250, value_parser = positive)]
     pub max_queued: usize,
 
     /// Largest body of a post
@@ -115,7 +115,7 @@ pub struct Options {
     #[arg(long, value_name = "SECONDS", env = "MEDIA_SERVER_QUEUE_WAIT", default_value = "5", value_parser = parse_seconds)]
     pub queue_wait: Duration,
 
-    /// How long a client may take for the head of a request, for a frame, and to take a picture
+    /// How long a client may take for the head of a request, for a frame, and to read its answer
     #[arg(long, value_name = "SECONDS", env = "MEDIA_SERVER_CLIENT_TIMEOUT", default_value = "10", value_parser = parse_seconds)]
     pub client_timeout: Duration,
 

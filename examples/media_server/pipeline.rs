@@ -11,9 +11,15 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 pub enum Output<'a, T> {
     /// A JPEG, and the ticket that its frame went in with
     Jpeg(&'a [u8], T),
-    /// The last output: all is done, or the pipeline has failed.
+    /// The last output: all is done.
     End,
+    /// The last output: nothing more will come.
+    Failed,
 }
+
+/// Frames that are received for a pipeline and not converted yet. The fewer there are, the more of them
+/// are still in the cache when they are converted.
+pub const CONVERTING: usize = 3;
 
 /// Makes JPEGs of float frames. Every frame goes in with a ticket, which comes out with its JPEG.
 pub struct JpegPipeline<T> {
@@ -99,7 +105,10 @@ impl<T: Send + 'static> JpegPipeline<T> {
             lock(&self.inside.tickets).clear();
             return Err(failure);
         }
-        pushed.map(drop).map_err(|error| error.to_string())
+        pushed.map(drop).map_err(|error| {
+            lock(&self.inside.tickets).pop_back();
+            error.to_string()
+        })
     }
 
     /// Nothing more goes in. What is inside comes out, and then [`Output::End`].
@@ -113,6 +122,12 @@ impl<T: Send + 'static> JpegPipeline<T> {
         self.inside.failure.get().cloned()
     }
 
+    /// Gives back what a pipeline that has failed still holds. Its figures stay.
+    pub fn stop(&self) {
+        // Waits until the streaming thread is done with its frame.
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+
     /// The element's counters.
     pub fn stats(&self) -> gst::Structure {
         self.lipsyncframes.property("stats")
@@ -121,7 +136,6 @@ impl<T: Send + 'static> JpegPipeline<T> {
 
 impl<T> Drop for JpegPipeline<T> {
     fn drop(&mut self) {
-        // Waits until the streaming thread is done with its frame.
         let _ = self.pipeline.set_state(gst::State::Null);
     }
 }
@@ -167,7 +181,7 @@ fn watch<T: Send + 'static>(
                 let _ = inside.failure.set(problem);
                 // What the tickets hold, room in the queue, is free again.
                 lock(&inside.tickets).clear();
-                on_output(Output::End);
+                on_output(Output::Failed);
             }
             _ => {}
         }

@@ -1,6 +1,7 @@
 //! Answers to requests that are not done: a status, and what was expected and got, as JSON.
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -14,7 +15,7 @@ pub struct Refusal {
     error: String,
     expected: String,
     got: String,
-    /// Frames of the request that were accepted before and will be shown
+    /// Frames of the request that were accepted before
     accepted: Option<u64>,
 }
 
@@ -102,10 +103,33 @@ impl Refusal {
         )
     }
 
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The same, where it is because the server is stopping.
+    pub fn while_stopping(self) -> Self {
+        Self {
+            accepted: self.accepted,
+            ..Self::stopping()
+        }
+    }
+
     /// Tells the client how much of its request need not be sent again.
     pub fn after(mut self, accepted: u64) -> Self {
         self.accepted = Some(accepted);
         self
+    }
+}
+
+/// A path with bytes that are no text
+impl From<PathRejection> for Refusal {
+    fn from(rejection: PathRejection) -> Self {
+        Self::invalid(
+            "the path makes no sense",
+            "the name of a stream",
+            rejection.body_text(),
+        )
     }
 }
 

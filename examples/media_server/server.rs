@@ -2,6 +2,7 @@
 
 use crate::access;
 use crate::convert::{Converters, post_convert};
+use crate::frames::FrameBody;
 use crate::ingest::{delete_stream, post_frames};
 use crate::memory::Memory;
 use crate::metrics::{self, Metrics};
@@ -11,8 +12,10 @@ use crate::refusal::Refusal;
 use crate::streams::Streams;
 use crate::view::{get_stream, get_streams};
 use axum::Router;
+use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::Response;
 use axum::routing::{delete, get, post};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -27,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 /// How long connections may take to close once all streams have ended.
-const CLOSING: Duration = Duration::from_secs(2);
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// What waits unsent in a viewer's socket, in bytes: a picture or two, so that it is not old when it is
 /// sent.
@@ -94,25 +97,39 @@ fn router(server: &Arc<Server>) -> Router {
         .with_state(server.clone())
 }
 
-async fn no_such_path(uri: Uri) -> Refusal {
-    Refusal::new(
+async fn no_such_path(State(server): State<Arc<Server>>, uri: Uri, request: Request) -> Response {
+    let refusal = Refusal::new(
         StatusCode::NOT_FOUND,
         "not-found",
         "there is nothing at this path",
         "/, /streams, /streams/NAME, /streams/NAME.mjpeg, /streams/NAME.jpg, /streams/NAME/frames, \
          /convert, /metrics, /healthz",
         uri.path(),
-    )
+    );
+    refuse(&server, request, refusal).await
 }
 
-async fn no_such_method(method: Method, uri: Uri) -> Refusal {
-    Refusal::new(
+async fn no_such_method(
+    State(server): State<Arc<Server>>,
+    method: Method,
+    uri: Uri,
+    request: Request,
+) -> Response {
+    let refusal = Refusal::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "method",
         format!("this is not done at {}", uri.path()),
         "a method that the header Allow names",
         method,
-    )
+    );
+    refuse(&server, request, refusal).await
+}
+
+async fn refuse(server: &Server, request: Request, refusal: Refusal) -> Response {
+    let (parts, body) = request.into_parts();
+    FrameBody::new(body, &server.options)
+        .refuse(&parts.headers, refusal)
+        .await
 }
 
 /// Serves requests until `server.stopping`, then lets streams and connections come to their end.
@@ -138,7 +155,7 @@ pub async fn serve(server: Arc<Server>, listener: TcpListener) {
                 continue;
             }
         };
-        tune(&socket);
+        tune(&socket, &server.options);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(server.options.client_timeout)
@@ -162,9 +179,14 @@ pub async fn serve(server: Arc<Server>, listener: TcpListener) {
     }
 }
 
-fn tune(socket: &TcpStream) {
-    // Without them, everything works, but less well.
+/// Without these, everything works, but less well.
+fn tune(socket: &TcpStream, options: &Options) {
     let _ = socket.set_nodelay(true);
     #[cfg(target_os = "linux")]
-    let _ = socket2::SockRef::from(socket).set_tcp_notsent_lowat(UNSENT);
+    {
+        let socket = socket2::SockRef::from(socket);
+        let _ = socket.set_tcp_notsent_lowat(UNSENT);
+        // Ends connections whose clients do not read their answers, for which hyper has no limit.
+        let _ = socket.set_tcp_user_timeout(Some(options.client_timeout));
+    }
 }

@@ -6,23 +6,19 @@
 use crate::frames::{FrameBody, FrameKind};
 use crate::memory::{FrameMemory, Memory};
 use crate::options::Options;
-use crate::pipeline::{JpegPipeline, Output, lock};
+use crate::pipeline::{CONVERTING, JpegPipeline, Output, lock};
 use crate::refusal::Refusal;
 use axum::body::Bytes;
 use gst::prelude::*;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// What separates the pictures of an MJPEG stream.
 pub const BOUNDARY: &str = "lipsyncframes";
-
-/// Frames of a stream that are received and not converted yet. The fewer there are, the more of them are
-/// still in the cache when they are converted.
-const CONVERTING: usize = 3;
 
 /// A JPEG, as all viewers get it.
 pub struct Picture {
@@ -78,18 +74,6 @@ pub enum State {
     Failed(String),
 }
 
-/// A frame on its way to be converted.
-struct Received {
-    memory: FrameMemory,
-    _converting: OwnedSemaphorePermit,
-}
-
-impl AsRef<[u8]> for Received {
-    fn as_ref(&self) -> &[u8] {
-        self.memory.as_ref()
-    }
-}
-
 /// Where frames go in: one post at a time.
 struct Input {
     kind: FrameKind,
@@ -110,7 +94,7 @@ impl Input {
 
 pub struct Stream {
     pub name: String,
-    /// Another one for every stream, also of the same name
+    /// Another one for every stream, also of the same name, and of a server that has started again
     pub id: u64,
     pipeline: JpegPipeline<Ticket>,
     input: tokio::sync::Mutex<Input>,
@@ -126,12 +110,13 @@ pub struct Stream {
     shown: AtomicU64,
     rate: Mutex<Rate>,
     viewers: Arc<()>,
-    last_post: Mutex<Instant>,
+    last_use: Mutex<Instant>,
 }
 
 /// The other end of a stream, for whoever shows its pictures.
 pub struct Show {
     encoded: mpsc::UnboundedReceiver<Encoded>,
+    failed: CancellationToken,
     newest: watch::Sender<Option<Arc<Picture>>>,
 }
 
@@ -153,6 +138,8 @@ impl Stream {
         let sender = Mutex::new(Some(sender));
         let (newest_sender, newest) = watch::channel(None);
         let count = AtomicU64::new(0);
+        let failed = CancellationToken::new();
+        let on_failed = failed.clone();
         let pipeline = JpegPipeline::start(options, move |output: Output<Ticket>| match output {
             Output::Jpeg(jpeg, ticket) => {
                 on_encoded(ticket.posted.elapsed());
@@ -164,6 +151,10 @@ impl Stream {
                 }
             }
             Output::End => drop(lock(&sender).take()),
+            Output::Failed => {
+                drop(lock(&sender).take());
+                on_failed.cancel();
+            }
         })?;
         pipeline.set_range(kind.range);
         pipeline.set_input(&kind.info);
@@ -172,10 +163,9 @@ impl Stream {
             began: gst::ClockTime::ZERO,
             frames: 0,
         };
-        static STARTED: AtomicU64 = AtomicU64::new(0);
         let stream = Self {
             name: name.into(),
-            id: STARTED.fetch_add(1, Ordering::Relaxed),
+            id: new_id(),
             pipeline,
             input: tokio::sync::Mutex::new(input),
             kind: Mutex::new(kind),
@@ -187,10 +177,11 @@ impl Stream {
             shown: AtomicU64::new(0),
             rate: Mutex::new(Rate::new()),
             viewers: Arc::default(),
-            last_post: Mutex::new(Instant::now()),
+            last_use: Mutex::new(Instant::now()),
         };
         let show = Show {
             encoded,
+            failed,
             newest: newest_sender,
         };
         Ok((stream, show))
@@ -221,8 +212,10 @@ impl Stream {
             Ok(())
         };
         let outcome = tokio::select! {
+            // Where both are true, the post has come to its end.
+            biased;
             outcome = all => outcome,
-            () = self.ending.cancelled() => Err(is_ending()),
+            () = self.ending.cancelled() => Err(ending()),
         };
         match outcome {
             Ok(()) => Ok(accepted),
@@ -237,17 +230,11 @@ impl Stream {
         body: &mut FrameBody<'_>,
         memory: &Arc<Memory>,
         options: &Options,
-    ) -> Result<Received, Refusal> {
-        let converting = timeout(options.queue_wait, self.converting.clone().acquire_owned()).await;
-        let Ok(Ok(converting)) = converting else {
-            return Err(self.is_full(options));
-        };
-        let mut memory = memory.take(kind.info.frame_bytes(), options).await?;
+    ) -> Result<FrameMemory, Refusal> {
+        let bytes = kind.info.frame_bytes();
+        let mut memory = memory.take(bytes, &self.converting, options).await?;
         body.read(memory.as_mut(), &kind.info).await?;
-        Ok(Received {
-            memory,
-            _converting: converting,
-        })
+        Ok(memory)
     }
 
     /// Accepts all frames of `batch`.
@@ -284,6 +271,7 @@ impl Stream {
                 "none",
             )
         })?;
+        *lock(&self.last_use) = Instant::now();
         self.set_kind(&mut input, kind)?;
         Ok(input)
     }
@@ -317,7 +305,6 @@ impl Stream {
             .map_err(|failure| self.has_failed(&failure))?;
         input.frames += 1;
         self.accepted.fetch_add(1, Ordering::Relaxed);
-        *lock(&self.last_post) = Instant::now();
         Ok(())
     }
 
@@ -349,24 +336,20 @@ impl Stream {
         let place = timeout(options.queue_wait, self.places.clone().acquire_owned()).await;
         match self.state() {
             State::Running => {}
-            State::Ending => return Err(is_ending()),
+            State::Ending => return Err(ending()),
             State::Failed(failure) => return Err(self.has_failed(&failure)),
         }
         match place {
             Ok(Ok(place)) => Ok(place),
-            _ => Err(self.is_full(options)),
+            _ => Err(Refusal::busy(
+                "the stream's queue is full",
+                format!(
+                    "room for a frame within {:?} (--queue-wait)",
+                    options.queue_wait
+                ),
+                format!("{} frames queued (--max-queued)", self.queued()),
+            )),
         }
-    }
-
-    fn is_full(&self, options: &Options) -> Refusal {
-        Refusal::busy(
-            "the stream's queue is full",
-            format!(
-                "room for a frame within {:?} (--queue-wait)",
-                options.queue_wait
-            ),
-            format!("{} frames queued (--max-queued)", self.queued()),
-        )
     }
 
     /// What is answered where the stream would be needed.
@@ -381,7 +364,7 @@ impl Stream {
     pub fn state(&self) -> State {
         match self.pipeline.failure() {
             Some(failure) => State::Failed(failure),
-            None if self.ending.is_cancelled() => State::Ending,
+            None if self.is_ending() => State::Ending,
             None => State::Running,
         }
     }
@@ -411,11 +394,13 @@ impl Stream {
             tokio::select! {
                 () = tokio::time::sleep_until(due.into()) => {}
                 () = hurry.cancelled() => {}
+                () = show.failed.cancelled() => {}
             }
             due += encoded.duration;
             show.newest.send_replace(Some(Arc::new(encoded.picture)));
             self.shown.fetch_add(1, Ordering::Relaxed);
             lock(&self.rate).count();
+            *lock(&self.last_use) = Instant::now();
             drop(encoded.place);
         }
     }
@@ -459,13 +444,31 @@ impl Stream {
         self.pipeline.stats()
     }
 
-    /// How long ago a frame was accepted.
-    pub fn idle_for(&self) -> Duration {
-        lock(&self.last_post).elapsed()
+    pub fn is_ending(&self) -> bool {
+        self.ending.is_cancelled()
+    }
+
+    /// Whether nothing was posted or shown for so long.
+    pub fn is_idle(&self, duration: Duration) -> bool {
+        let is_posted_to = self.input.try_lock().is_err();
+        let is_done = self.queued() == 0 || self.pipeline.failure().is_some();
+        is_done && !is_posted_to && lock(&self.last_use).elapsed() > duration
+    }
+
+    /// Gives back what a stream that has failed still holds.
+    pub fn stop(&self) {
+        self.pipeline.stop();
     }
 }
 
-fn is_ending() -> Refusal {
+fn new_id() -> u64 {
+    static STARTED: AtomicU64 = AtomicU64::new(0);
+    let since_1970 = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    // Few enough digits for JavaScript, whose integers have 53 bits
+    since_1970.as_millis() as u64 + STARTED.fetch_add(1, Ordering::Relaxed)
+}
+
+fn ending() -> Refusal {
     Refusal::conflict(
         "the stream is ending",
         "a post before its end, or after it for a new one",

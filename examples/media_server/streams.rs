@@ -17,19 +17,27 @@ const IDLE_CHECK: Duration = Duration::from_millis(200);
 
 #[derive(Default)]
 pub struct Streams {
-    by_name: Mutex<BTreeMap<String, Arc<Stream>>>,
+    running: Mutex<Running>,
     /// Once cancelled, pictures are shown as fast as they can be.
     hurry: CancellationToken,
 }
 
+#[derive(Default)]
+struct Running {
+    by_name: BTreeMap<String, Arc<Stream>>,
+    /// Whether the server is stopping, so that no more may start
+    is_closed: bool,
+}
+
 impl Streams {
     pub fn all(&self) -> Vec<Arc<Stream>> {
-        lock(&self.by_name).values().cloned().collect()
+        lock(&self.running).by_name.values().cloned().collect()
     }
 
     pub fn find(&self, name: &str) -> Result<Arc<Stream>, Refusal> {
-        let by_name = lock(&self.by_name);
-        by_name
+        let running = lock(&self.running);
+        running
+            .by_name
             .get(name)
             .cloned()
             .ok_or_else(|| Refusal::no_stream(name))
@@ -44,11 +52,14 @@ impl Streams {
         on_encoded: impl Fn(Duration) + Send + Sync + 'static,
     ) -> Result<Arc<Stream>, Refusal> {
         check_name(name)?;
-        let mut by_name = lock(&self.by_name);
-        if let Some(stream) = by_name.get(name) {
+        let mut running = lock(&self.running);
+        if running.is_closed {
+            return Err(Refusal::stopping());
+        }
+        if let Some(stream) = running.by_name.get(name) {
             return Ok(stream.clone());
         }
-        if by_name.len() >= options.max_streams {
+        if running.by_name.len() >= options.max_streams {
             return Err(Refusal::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "too-many",
@@ -57,17 +68,21 @@ impl Streams {
                 "one more",
             ));
         }
-        let (stream, show) =
-            Stream::start(name, kind, options, on_encoded).map_err(Refusal::failed)?;
+        // Milliseconds, in which no other stream may start in its place.
+        let start = || Stream::start(name, kind, options, on_encoded);
+        let (stream, show) = tokio::task::block_in_place(start).map_err(Refusal::failed)?;
         info!(stream = name, frames = %kind.info, "started");
         let stream = Arc::new(stream);
-        by_name.insert(name.into(), stream.clone());
+        running.by_name.insert(name.into(), stream.clone());
 
         let (streams, shown) = (self.clone(), stream.clone());
         tokio::spawn(async move {
             shown.show(show, &streams.hurry).await;
             match shown.state() {
-                State::Failed(failure) => warn!(stream = shown.name, failure, "failed"),
+                State::Failed(failure) => {
+                    warn!(stream = shown.name, failure, "failed");
+                    tokio::task::block_in_place(|| shown.stop());
+                }
                 _ => {
                     info!(stream = shown.name, frames = shown.shown(), "ended");
                     streams.forget(&shown);
@@ -77,11 +92,15 @@ impl Streams {
         Ok(stream)
     }
 
-    /// Ends a stream, and returns when all its frames are shown.
-    pub async fn end(&self, stream: &Arc<Stream>) {
-        stream.end().await;
-        stream.ended().await;
-        self.forget(stream);
+    /// Ends a stream, and returns when all its frames are shown. It ends also where nobody waits for it.
+    pub async fn end(self: &Arc<Self>, stream: &Arc<Stream>) {
+        let (streams, stream) = (self.clone(), stream.clone());
+        let ending = tokio::spawn(async move {
+            stream.end().await;
+            stream.ended().await;
+            streams.forget(&stream);
+        });
+        let _ = ending.await;
     }
 
     /// Ends all streams. Those that take longer than `patience` show what is left at once.
@@ -91,6 +110,7 @@ impl Streams {
             tokio::time::sleep(patience).await;
             hurry.cancel();
         });
+        lock(&self.running).is_closed = true;
         let all = self.all();
         futures_util::future::join_all(all.iter().map(|stream| self.end(stream))).await;
     }
@@ -99,22 +119,17 @@ impl Streams {
     pub async fn end_idle(self: Arc<Self>, after: Duration) {
         loop {
             tokio::time::sleep(IDLE_CHECK.min(after)).await;
-            let is_idle = |stream: &Arc<Stream>| {
-                let is_done = stream.queued() == 0 || matches!(stream.state(), State::Failed(_));
-                is_done && stream.idle_for() > after
-            };
-            for stream in self.all().into_iter().filter(is_idle) {
-                if stream.state() != State::Ending {
-                    info!(stream = stream.name, "idle");
-                    let streams = self.clone();
-                    tokio::spawn(async move { streams.end(&stream).await });
-                }
+            let idle = |stream: &Arc<Stream>| !stream.is_ending() && stream.is_idle(after);
+            for stream in self.all().into_iter().filter(idle) {
+                info!(stream = stream.name, "idle");
+                let streams = self.clone();
+                tokio::spawn(async move { streams.end(&stream).await });
             }
         }
     }
 
     fn forget(&self, stream: &Arc<Stream>) {
-        let mut by_name = lock(&self.by_name);
+        let by_name = &mut lock(&self.running).by_name;
         // Another one may have taken its name.
         if by_name
             .get(&stream.name)

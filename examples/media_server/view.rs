@@ -5,6 +5,7 @@ use crate::server::Server;
 use crate::stream::{BOUNDARY, Newest, Picture, State as StreamState, Stream};
 use axum::Json;
 use axum::body::{Body, Bytes};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -23,8 +24,9 @@ const HOLD_BACK: Duration = Duration::from_millis(100);
 /// `name.mjpeg` is a stream to watch, `name.jpg` its newest picture, and `name` what is known of it.
 pub async fn get_stream(
     State(server): State<Arc<Server>>,
-    Path(file): Path<String>,
+    path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Refusal> {
+    let Path(file) = path?;
     if let Some(name) = file.strip_suffix(".mjpeg") {
         watch(&server, name)
     } else if let Some(name) = file.strip_suffix(".jpg") {
@@ -174,17 +176,19 @@ impl Viewer {
             return Some(Err(io::ErrorKind::TimedOut.into()));
         };
         loop {
-            let next = self.newest.changed();
-            let changed = match timeout(HOLD_BACK, next).await {
-                Err(_) if !self.is_held_back => continue,
-                Err(_) => {
-                    self.is_held_back = false;
-                    Ok(())
-                }
+            let changed = if self.is_held_back {
+                self.is_held_back = false;
+                timeout(HOLD_BACK, self.newest.changed()).await
+            } else {
+                Ok(self.newest.changed().await)
+            };
+            let changed = match changed {
                 Ok(changed) => {
                     self.is_held_back = true;
                     changed
                 }
+                // The same once more
+                Err(_) => Ok(()),
             };
             if changed.is_err() {
                 self.is_over = true;

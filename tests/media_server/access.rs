@@ -96,6 +96,10 @@ fn web_pages_from_elsewhere_are_not_answered() {
     ] {
         get_with(&server, "/streams", ("Host", foreign)).assert_refusal(403, &[foreign]);
     }
+    let embedded = ("Sec-Fetch-Site", "cross-site");
+    get_with(&server, "/streams", embedded).assert_refusal(403, &["another site"]);
+    let own_page = ("Sec-Fetch-Site", "same-origin");
+    assert_eq!(get_with(&server, "/streams", own_page).status, 200);
     for own in [
         "localhost",
         "localhost:8080",

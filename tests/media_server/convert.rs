@@ -1,7 +1,8 @@
 //! Batches in, JPEGs out, in one request.
 
 use crate::frames::{QUERY, read_number};
-use crate::server::{Answer, Server, numbered_frames};
+use crate::server::{Answer, FRAME, Server, numbered_frames};
+use std::io::Write;
 use std::ops::Range;
 
 fn convert(server: &Server, numbers: Range<u64>) -> Answer {
@@ -85,6 +86,23 @@ fn bad_batches_are_refused_and_the_next_is_converted() {
     server.post(&path, b"").assert_refusal(400, &["0 bytes"]);
     server.get(&path).assert_refusal(405, &["GET"]);
     assert_eq!(numbers(&convert(&server, 0..2)), [0, 1]);
+}
+
+#[test]
+fn a_client_that_goes_away_and_a_batch_that_is_too_long_leave_the_next_alone() {
+    let server = Server::start(&["--converters", "1", "--max-queued", "10"]);
+    let head = server
+        .post_head("none", 4 * FRAME)
+        .replace("/streams/none/frames", "/convert");
+    for _ in 0..5 {
+        let mut socket = server.send(&head);
+        socket.write_all(&numbered_frames(100..102)).unwrap();
+    }
+    convert(&server, 0..11).assert_refusal(413, &["--max-queued"]);
+    assert_eq!(
+        numbers(&convert(&server, 0..10)),
+        (0..10).collect::<Vec<_>>()
+    );
 }
 
 #[test]

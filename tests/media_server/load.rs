@@ -20,7 +20,14 @@ fn load(server: &Server, arguments: &[&str]) -> String {
 #[test]
 fn nothing_is_lost_while_clients_die_viewers_stall_and_a_stream_fails() {
     let encoder = "identity error-after=2000 ! jpegenc quality=75";
-    let server = Server::start(&["--encoder", encoder, "--client-timeout", "2"]);
+    let server = Server::start(&[
+        "--encoder",
+        encoder,
+        "--client-timeout",
+        "2",
+        "--idle-timeout",
+        "600",
+    ]);
     let text = load(
         &server,
         &[
@@ -54,7 +61,7 @@ fn nothing_is_lost_when_the_server_is_stopped_under_load() {
             "--viewers",
             "8",
             "--seconds",
-            "3",
+            "6",
             "--terminate",
         ],
     );

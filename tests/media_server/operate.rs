@@ -69,15 +69,16 @@ fn a_stream_that_fails_says_why_and_the_others_go_on() {
 #[test]
 fn what_is_accepted_is_shown_before_the_server_stops() {
     let server = Server::start(&[]);
-    server.post_numbers("last", 0..40);
+    server.post_numbers_at("last", 0..40, 10);
     let mut viewer = server.watch("last");
     let began = Instant::now();
     server.terminate();
     let numbers = viewer.numbers();
     assert_eq!(numbers.last(), Some(&39));
-    assert!(numbers.len() > 20, "{numbers:?}");
+    // At their pace: a viewer sees more of them than the newest.
+    assert!(numbers.len() > 5, "{numbers:?}");
     assert!(
-        began.elapsed() < Duration::from_secs(9),
+        began.elapsed() > Duration::from_secs(1),
         "{:?}",
         began.elapsed()
     );
@@ -98,6 +99,26 @@ fn a_server_that_stops_does_not_wait_for_clients_that_do_nothing() {
         "{:?}",
         began.elapsed()
     );
+}
+
+#[test]
+fn a_failed_stream_is_forgotten_when_it_is_idle() {
+    let arguments = [
+        "--encoder",
+        "identity error-after=5 ! jpegenc",
+        "--idle-timeout",
+        "2",
+    ];
+    let server = Server::start(&arguments);
+    // Of its few pictures, each would be shown for 10 s.
+    let path = format!("/streams/bad/frames?{QUERY}&framerate=1/10");
+    server.post(&path, &frames(10));
+    server.wait_for("bad", |stream| stream["state"] == "failed");
+    let began = Instant::now();
+    while server.get("/streams/bad").status != 404 {
+        assert!(began.elapsed() < Duration::from_secs(10));
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::json;
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -21,6 +22,8 @@ impl Browser {
     async fn start(name: &str) -> Self {
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
+            // With a group of its own, so that the browser ends with it.
+            .process_group(0)
             .stdout(Stdio::piped())
             .spawn()
             .expect("chromedriver (Debian: apt install chromium chromium-driver)");
@@ -119,7 +122,8 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        let _ = self.driver.kill();
+        let group = format!("-{}", self.driver.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
         let _ = self.driver.wait();
         let _ = std::fs::remove_dir_all(&self.folder);
     }
@@ -190,7 +194,7 @@ async fn a_failing_stream_shows_its_error_and_streams_come_and_go() {
     let server = std::sync::Arc::new(server);
     let posting = server.clone();
     tokio::task::spawn_blocking(move || {
-        posting.post_numbers_at("good", 0..80, 5);
+        posting.post_numbers_at("good", 0..80, 2);
         posting.post_numbers_at("bad", 0..110, 1000);
     })
     .await

@@ -110,6 +110,15 @@ impl Server {
         }
     }
 
+    /// The same for a stream that may not have begun yet.
+    pub fn wait_for_stream(&self, stream: &str, condition: impl Fn(&Value) -> bool) -> Value {
+        let began = Instant::now();
+        while self.get(&format!("/streams/{stream}")).status == 404 {
+            assert!(began.elapsed() < PATIENCE, "no stream {stream}");
+        }
+        self.wait_for(stream, condition)
+    }
+
     /// Opens a connection and sends `head`.
     pub fn send(&self, head: &str) -> TcpStream {
         let mut socket = TcpStream::connect(self.address).unwrap();

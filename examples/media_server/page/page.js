@@ -1,8 +1,8 @@
 'use strict';
 
-// Browsers open six connections to a server, and each moving picture keeps one. The others are
-// refreshed now and then, over the connections that are left.
-const MOVING = 4;
+// Browsers open six connections to a server, for all their windows, and each moving picture keeps one.
+// The others are refreshed now and then, over the connections that are left.
+const MOVING = 3;
 const REFRESH_MS = 1000;
 
 const main = document.getElementById('streams');
@@ -21,6 +21,8 @@ const format = {
 
 function makeCard(name) {
   const card = template.content.cloneNode(true).firstElementChild;
+  card.tries = 0;
+  card.querySelector('img').addEventListener('error', () => { card.tries += 1; });
   card.dataset.stream = name;
   card.querySelector('img').alt = `The stream ${name}`;
   card.querySelector('a').href = `streams/${name}.mjpeg`;
@@ -32,8 +34,8 @@ function showPicture(card, stream, isMoving) {
   if (stream.state === 'failed') {
     return;
   }
-  // A stream that ended and began again has another id.
-  const source = isMoving ? `streams/${stream.name}.mjpeg?${stream.id}`
+  // A stream that ended and began again has another id. One that broke is asked for again.
+  const source = isMoving ? `streams/${stream.name}.mjpeg?${stream.id}.${card.tries}`
     : `streams/${stream.name}.jpg?${Date.now()}`;
   if (!isMoving || image.getAttribute('src') !== source) {
     image.src = source;
@@ -90,8 +92,22 @@ async function refresh() {
     }
   } catch (error) {
     summary.textContent = `The server does not answer (${error.message}).`;
+    breakOff();
   }
   setTimeout(refresh, REFRESH_MS);
 }
 
+// Closes the connections of moving pictures. They are opened again with the next refresh.
+function breakOff() {
+  for (const card of cards.values()) {
+    card.querySelector('img').removeAttribute('src');
+    card.tries += 1;
+  }
+}
+
+document.addEventListener('visibilitychange', () => {
+  if (document.hidden) {
+    breakOff();
+  }
+});
 refresh();

@@ -1,9 +1,7 @@
 //! Who may do what.
 
-use crate::frames::FrameBody;
-use crate::options::Options;
 use crate::refusal::Refusal;
-use crate::server::Server;
+use crate::server::{Server, refuse};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
@@ -14,37 +12,27 @@ use subtle::ConstantTimeEq;
 
 /// Lets those pass who may post, convert and delete.
 pub async fn posting(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
-    let options = &server.options;
-    check(request, next, options, &[options.token.as_deref()]).await
+    let tokens = [server.options.token.as_deref()];
+    check(&server, request, next, &tokens).await
 }
 
 /// Lets those pass who may view.
 pub async fn viewing(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
     let options = &server.options;
     let tokens = [options.token.as_deref(), options.view_token.as_deref()];
-    check(request, next, options, &tokens).await
+    check(&server, request, next, &tokens).await
 }
 
-async fn check(
-    request: Request,
-    next: Next,
-    options: &Options,
-    tokens: &[Option<&str>],
-) -> Response {
+async fn check(server: &Server, request: Request, next: Next, tokens: &[Option<&str>]) -> Response {
     let headers = request.headers();
-    let refusal = if options.token.is_none() {
+    let access = if server.options.token.is_none() {
         check_host(headers)
     } else {
         check_token(headers, tokens)
     };
-    match refusal {
+    match access {
         Ok(()) => next.run(request).await,
-        Err(refusal) => {
-            let (parts, body) = request.into_parts();
-            FrameBody::new(body, options)
-                .refuse(&parts.headers, refusal)
-                .await
-        }
+        Err(refusal) => refuse(server, request, refusal).await,
     }
 }
 

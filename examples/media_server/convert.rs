@@ -77,6 +77,7 @@ impl Converter {
         }
         let mut frames = 0;
         while body.has_more().await? {
+            body.take_turn().await?;
             let bytes = kind.info.frame_bytes();
             if frames == server.options.max_queued {
                 return Err(too_many(&server.options));
@@ -103,7 +104,7 @@ impl Converter {
 /// Converts a batch.
 pub async fn post_convert(State(server): State<Arc<Server>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let mut body = FrameBody::new(body, &server.options);
+    let mut body = FrameBody::new(body, server.turns.turn(), &server.options);
     match convert(&server, &parts, &mut body).await {
         Ok(jpegs) => multipart(&jpegs),
         Err(refusal) => body.refuse(&parts.headers, refusal).await,

@@ -2,6 +2,7 @@
 
 use crate::options::{MIB, Options};
 use crate::refusal::Refusal;
+use crate::turn::{self, Turn};
 use axum::body::{Body, Bytes};
 use axum::extract::Query;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
@@ -200,6 +201,7 @@ const LINGERING: Duration = Duration::from_secs(3);
 /// The body of a post, read frame by frame.
 pub struct FrameBody<'a> {
     body: Body,
+    turn: Turn,
     options: &'a Options,
     /// Came with the frame before
     rest: Bytes,
@@ -210,9 +212,10 @@ pub struct FrameBody<'a> {
 }
 
 impl<'a> FrameBody<'a> {
-    pub fn new(body: Body, options: &'a Options) -> Self {
+    pub fn new(body: Body, turn: Turn, options: &'a Options) -> Self {
         Self {
             body,
+            turn,
             options,
             rest: Bytes::new(),
             read: 0,
@@ -227,6 +230,16 @@ impl<'a> FrameBody<'a> {
         let more = timeout(self.patience(), self.receive()).await;
         self.waited += began.elapsed();
         more.unwrap_or_else(|_| Err(self.too_slow()))
+    }
+
+    /// Waits for the turn to receive, if it is not there yet.
+    pub async fn take_turn(&mut self) -> Result<(), Refusal> {
+        self.turn.take(self.options).await
+    }
+
+    /// Lets others receive, while this post has to wait for something.
+    pub fn give_way(&mut self) {
+        self.turn.give_way();
     }
 
     /// Fills `frame`.
@@ -268,7 +281,14 @@ impl<'a> FrameBody<'a> {
     /// Sees to it that something is in `rest`, if there is more.
     async fn receive(&mut self) -> Result<bool, Refusal> {
         while self.rest.is_empty() {
-            let Some(received) = self.body.frame().await else {
+            let received = match timeout(turn::PATIENCE, self.body.frame()).await {
+                Ok(received) => received,
+                Err(_) => {
+                    self.turn.give_way();
+                    self.body.frame().await
+                }
+            };
+            let Some(received) = received else {
                 return Ok(false);
             };
             let received = received.map_err(|error| {
@@ -309,6 +329,7 @@ impl<'a> FrameBody<'a> {
     pub async fn refuse(mut self, headers: &HeaderMap, refusal: Refusal) -> Response {
         /// Clients that ask before they send do so unasked after about a second.
         const ASKING: Duration = Duration::from_millis(500);
+        self.turn.give_way();
         let is_asking = headers.contains_key(header::EXPECT) && self.began.elapsed() < ASKING;
         if !is_asking && refusal.status() != StatusCode::REQUEST_TIMEOUT {
             // However much it is: it may be too much that it is refused for.

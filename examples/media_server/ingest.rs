@@ -18,7 +18,7 @@ pub async fn post_frames(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let mut body = FrameBody::new(body, &server.options);
+    let mut body = FrameBody::new(body, server.turns.turn(), &server.options);
     match accept(&server, path, &parts, &mut body).await {
         Ok(answer) => Json(answer).into_response(),
         Err(refusal) if server.stopping.is_cancelled() => {

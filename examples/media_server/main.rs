@@ -9,7 +9,7 @@
 //!
 //! ```text
 //! ingest.rs, convert.rs (HTTP in), demo.rs (a video instead)
-//!   -> frames.rs (what is posted), memory.rs (where it is put)
+//!   -> frames.rs (what is posted), turn.rs (whose turn it is), memory.rs (where it is put)
 //!   -> pipeline.rs (appsrc ! lipsyncframes ! jpegenc ! appsink)
 //!   -> stream.rs (queue and pace) -> view.rs, page.rs (HTTP out)
 //! ```
@@ -30,6 +30,7 @@ mod refusal;
 mod server;
 mod stream;
 mod streams;
+mod turn;
 mod view;
 
 use clap::Parser;

@@ -10,6 +10,7 @@ use crate::options::Options;
 use crate::page;
 use crate::refusal::Refusal;
 use crate::streams::Streams;
+use crate::turn::Turns;
 use crate::view::{get_stream, get_streams};
 use axum::Router;
 use axum::extract::{Request, State};
@@ -41,6 +42,7 @@ pub struct Server {
     pub options: Options,
     pub streams: Arc<Streams>,
     pub memory: Arc<Memory>,
+    pub turns: Turns,
     pub converters: Converters,
     pub metrics: Arc<Metrics>,
     pub stopping: CancellationToken,
@@ -55,6 +57,7 @@ impl Server {
         let streams = Arc::new(Streams::default());
         Ok(Self {
             memory: Arc::new(Memory::new(&options)),
+            turns: Turns::new(),
             converters: Converters::new(&options)?,
             metrics: Arc::new(Metrics::new(streams.clone())),
             streams,
@@ -125,9 +128,10 @@ async fn no_such_method(
     refuse(&server, request, refusal).await
 }
 
-async fn refuse(server: &Server, request: Request, refusal: Refusal) -> Response {
+/// Refuses a request whose body nobody has read yet.
+pub async fn refuse(server: &Server, request: Request, refusal: Refusal) -> Response {
     let (parts, body) = request.into_parts();
-    FrameBody::new(body, &server.options)
+    FrameBody::new(body, server.turns.turn(), &server.options)
         .refuse(&parts.headers, refusal)
         .await
 }

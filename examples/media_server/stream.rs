@@ -204,7 +204,11 @@ impl Stream {
         let mut accepted = 0;
         let all = async {
             while body.has_more().await? {
+                if self.is_full() {
+                    body.give_way();
+                }
                 let ticket = self.ticket(kind, posted, options).await?;
+                body.take_turn().await?;
                 let received = self.receive(kind, body, memory, options).await?;
                 self.push(&mut input, gst::Buffer::from_slice(received), ticket)?;
                 accepted += 1;
@@ -329,6 +333,10 @@ impl Stream {
             *lock(&self.kind) = kind;
         }
         Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.places.available_permits() == 0
     }
 
     /// Waits for room in the queue.

@@ -1,5 +1,5 @@
-//! A video in the place of a network: decoded, turned into floats, and accepted as a stream, over and
-//! over.
+//! A video in the place of a network: decoded, turned into floats, and accepted as a stream, batch by batch
+//! as time goes by, over and over.
 
 use crate::frames::FrameKind;
 use crate::refusal::Refusal;
@@ -28,7 +28,7 @@ pub fn start(server: Arc<Server>, video: &Path) -> Result<(), String> {
          ! video/x-raw,format=BGR,width=640,height=360,framerate=25/1,pixel-aspect-ratio=1/1 \
          ! videotofloat ! video/x-float,format=BGR_F32LE \
          ! floatvideoparse frames-per-buffer={BATCH} \
-         ! appsink name=sink sync=false max-buffers=2"
+         ! appsink name=sink sync=true max-buffers=2"
     );
     let pipeline = gst::parse::launch(&description)
         .map_err(|error| format!("--demo: {error}"))?

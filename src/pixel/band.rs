@@ -72,6 +72,8 @@ impl SourceGeometry {
 
 /// Row buffers of one band, reused from frame to frame.
 pub struct Scratch {
+    /// Bands of the frame at hand that were converted with it
+    pub bands: usize,
     /// The two source rows at hand, scaled horizontally. Row n is in slot n % 2: the two rows that
     /// an output row needs are neighbours, so they never share a slot, and each source row is read
     /// once however many output rows need it.
@@ -123,6 +125,7 @@ impl Scratch {
             false => 0,
         };
         Self {
+            bands: 0,
             ring: [Row::new(width), Row::new(width)],
             held: [None; 2],
             blended: Row::new(width),

@@ -143,6 +143,42 @@ pub struct Plan {
     target: Target,
     recipe: Recipe,
     scratch: Vec<Scratch>,
+    help: Help,
+}
+
+/// Whether the pool's threads are asked to share a frame.
+///
+/// They come too late where all cores are busy, with an encoder behind a queue for one. Then the caller
+/// converts nearly all of the frame and waits for them for nothing, so that they are not asked for a
+/// while: one frame, then two, up to [`LONGEST_PAUSE`](Self::LONGEST_PAUSE), until they come in time.
+#[derive(Default)]
+struct Help {
+    /// Frames until they are asked again
+    left: u32,
+    /// As many as it was the last time
+    pause: u32,
+}
+
+impl Help {
+    const LONGEST_PAUSE: u32 = 32;
+
+    fn is_worth_asking(&mut self) -> bool {
+        let is_over = self.left == 0;
+        self.left = self.left.saturating_sub(1);
+        is_over
+    }
+
+    /// Learns that `threads` shared a frame, and all but the caller's made `helped` of its `bands`: in time
+    /// is at least half of what would have been fair.
+    fn learn(&mut self, helped: usize, bands: usize, threads: usize) {
+        let is_in_time = 2 * helped * threads >= bands * (threads - 1);
+        self.pause = match (is_in_time, self.pause) {
+            (true, _) => 0,
+            (false, 0) => 1,
+            (false, pause) => (2 * pause).min(Self::LONGEST_PAUSE),
+        };
+        self.left = self.pause;
+    }
 }
 
 impl Plan {
@@ -191,6 +227,7 @@ impl Plan {
                 rows: axis::taps(source_height, picture.height as usize),
             },
             scratch: Vec::new(),
+            help: Help::default(),
         })
     }
 
@@ -233,11 +270,14 @@ impl Plan {
         threads: usize,
     ) -> Result<(), ConvertError> {
         let threads = self.threads(threads);
-        let bands = match threads {
-            1 => 1,
-            _ => threads * BANDS_PER_THREAD,
-        };
-        self.convert_in_bands(source, target, bands, threads)
+        if threads == 1 || !self.help.is_worth_asking() {
+            return self.convert_in_bands(source, target, 1, 1);
+        }
+        let bands = (threads * BANDS_PER_THREAD).min(self.row_pairs());
+        self.convert_in_bands(source, target, bands, threads)?;
+        let helped = self.scratch.iter().skip(1).map(|scratch| scratch.bands);
+        self.help.learn(helped.sum(), bands, threads);
+        Ok(())
     }
 
     /// Like [`convert`](Self::convert), split into `bands` bands however small they are, as long
@@ -285,8 +325,12 @@ impl Plan {
         let work = |scratch: &mut Scratch| {
             while let Some((rows, mut planes)) = next_band() {
                 band::convert(recipe, source, rows, &mut planes, scratch);
+                scratch.bands += 1;
             }
         };
+        for scratch in &mut *scratch {
+            scratch.bands = 0;
+        }
         let Some((own, others)) = scratch[..threads].split_first_mut() else {
             return Ok(());
         };
@@ -373,5 +417,47 @@ fn threads_worth(samples: usize, threads: usize) -> usize {
 fn paint(row: &mut [u8], pixel: &[u8]) {
     for out in row.chunks_exact_mut(pixel.len()) {
         out.copy_from_slice(pixel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Which of the next `count` frames are shared, if the others make `helped` of 8 bands of each.
+    fn shared(help: &mut Help, count: usize, helped: usize) -> Vec<bool> {
+        let next_frame = |_| {
+            let is_shared = help.is_worth_asking();
+            if is_shared {
+                help.learn(helped, 8, 2);
+            }
+            is_shared
+        };
+        (0..count).map(next_frame).collect()
+    }
+
+    #[test]
+    fn threads_that_come_in_time_are_always_asked() {
+        let mut help = Help::default();
+        assert_eq!(shared(&mut help, 5, 4), [true; 5]);
+        assert_eq!(shared(&mut help, 5, 2), [true; 5]);
+    }
+
+    #[test]
+    fn threads_that_come_late_are_asked_less_and_less_until_they_do_not() {
+        let mut help = Help::default();
+        assert_eq!(
+            shared(&mut help, 11, 1),
+            [
+                true, false, true, false, false, true, false, false, false, false, true
+            ]
+        );
+        let asked = shared(&mut help, 10_000, 0);
+        let asked = asked.into_iter().filter(|&is_shared| is_shared).count();
+        assert!((300..320).contains(&asked), "{asked}");
+        // One frame in time, and they are asked for every one again.
+        while !help.is_worth_asking() {}
+        help.learn(4, 8, 2);
+        assert_eq!(shared(&mut help, 3, 4), [true; 3]);
     }
 }

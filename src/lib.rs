@@ -3,21 +3,19 @@
 //! - [`lipsyncframes`]: the element
 //! - [`videotofloat`]: the element for the way back
 //! - [`floatvideoparse`]: the element that makes float frames of byte streams
-//! - [`float_video`]: the media type between them, `video/x-float`
-//! - [`tensors`]: NNStreamer's media type, `other/tensors`, which `lipsyncframes` takes as well
-//! - [`pixel`]: the conversion itself, usable without GStreamer
-//! - [`pool`]: the threads that all conversions of the process share
+//! - [`media`]: the media types between them, `video/x-float` and `other/tensors`
+//! - [`pixel`]: the conversion itself, a crate without GStreamer
 //!
 //! As a plugin, GStreamer loads it by itself. A program that links this crate calls
 //! [`plugin_register_static`] once, after `gst::init`.
 //!
 //! # In a server
 //!
-//! `examples/media_server` is one. What it takes from here:
+//! `media-server` in the repository is one. What it takes from here:
 //!
 //! ```
 //! use gst::prelude::*;
-//! use gstlipsyncframes::{float_video, plugin_register_static, pool};
+//! use gstlipsyncframes::{media::float_video, pixel::pool, plugin_register_static};
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     gst::init()?;
@@ -60,13 +58,12 @@
 //! }
 //! ```
 
-pub mod float_video;
 pub mod floatvideoparse;
 pub mod lipsyncframes;
-pub mod pixel;
-pub mod pool;
-pub mod tensors;
+pub mod media;
 pub mod videotofloat;
+
+pub use lipsyncframes_pixel as pixel;
 
 use gst::glib;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -75,6 +72,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// and a property getter must not panic in its turn.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts the pool for an element that starts and may use `threads` threads.
+pub(crate) fn start_pool(threads: usize) -> Result<(), gst::ErrorMessage> {
+    if threads > 1 {
+        pixel::pool::start().map_err(|error| {
+            gst::error_msg!(
+                gst::ResourceError::Failed,
+                ("{error}. Raise the limits on threads and memory, or set n-threads=1 \
+                     to do without the pool")
+            )
+        })?;
+    }
+    Ok(())
 }
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {

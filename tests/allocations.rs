@@ -36,7 +36,7 @@ fn none_per_frame_beyond_the_hand_over() {
     for downstream in ["video/x-raw,format=RGBA", "video/x-raw,format=I420"] {
         assert_eq!(allocations(1, downstream), 0);
         // As many as there are cores, which must not be looked up every time.
-        let cores = gstlipsyncframes::pool::default_threads() as u64;
+        let cores = gstlipsyncframes::pixel::pool::default_threads() as u64;
         assert!(allocations(0, downstream) <= 10 * FRAMES * cores);
         // For each thread that helps, rayon boxes a job of some 60 bytes, and now and then it needs a
         // further block for its queue of them, which holds 63. What a thread of the pool allocates

@@ -1,10 +1,10 @@
 //! The program `examples/lipsync_jpeg`, run as a user would run it.
 
-#[path = "common/programs.rs"]
-mod programs;
+#[path = "common/clips.rs"]
+mod clips;
 
+use clips::{PATIENCE, launch};
 use image::{ImageFormat, RgbImage};
-use programs::{PATIENCE, example, launch};
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -554,9 +554,25 @@ fn a_reader_that_goes_away_is_no_error() {
 
 // --- Helpers ---
 
-/// The program, which cargo has built along with the tests.
+/// The program, which cargo builds along with the tests.
 fn program() -> Command {
-    example("lipsync_jpeg")
+    let test = std::env::current_exe().unwrap();
+    let program = test
+        .ancestors()
+        .nth(2)
+        .expect("tests are in target/<profile>/deps")
+        .join("examples")
+        .join("lipsync_jpeg");
+    assert!(
+        program.exists(),
+        "no {}: run cargo test without --test, or cargo build --example lipsync_jpeg first",
+        program.display()
+    );
+    let mut command = Command::new(program);
+    command
+        .env("G_DEBUG", "fatal-criticals")
+        .stdin(Stdio::null());
+    command
 }
 
 /// The program with float frames of 8x8 pixels from `raw`, and pictures of 32x32.

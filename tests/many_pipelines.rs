@@ -168,7 +168,7 @@ fn share_one_pool_and_do_not_grow() {
         .filter(|name| name.starts_with("lipsyncframes"));
     assert_eq!(
         pool.count(),
-        gstlipsyncframes::pool::default_threads(),
+        gstlipsyncframes::pixel::pool::default_threads(),
         "{names:?}"
     );
     // What GStreamer starts: a thread for each source, and its pool's for the state changes.

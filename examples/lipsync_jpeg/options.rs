@@ -4,7 +4,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Parser, value_parser};
 use gstlipsyncframes::lipsyncframes::LipSyncFramesRange;
 use gstlipsyncframes::pixel::MAX_SIZE;
-use gstlipsyncframes::pool::MAX_THREADS;
+use gstlipsyncframes::pixel::pool::MAX_THREADS;
 use std::path::{Path, PathBuf};
 
 const SIZES: std::ops::RangeInclusive<i64> = 1..=MAX_SIZE as i64;

@@ -2,7 +2,7 @@
 
 use crate::options::{Options, is_standard_stream};
 use crate::video;
-use gstlipsyncframes::float_video::{FloatVideoInfo, MEDIA_TYPE};
+use gstlipsyncframes::media::float_video::{FloatVideoInfo, MEDIA_TYPE};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;

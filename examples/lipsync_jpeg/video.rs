@@ -4,8 +4,8 @@ use crate::pipeline::{describe_error, make_element};
 use crate::source::Frames;
 use gst::prelude::*;
 use gst_video::prelude::*;
-use gstlipsyncframes::float_video::FloatVideoInfo;
 use gstlipsyncframes::lipsyncframes::LipSyncFramesRange;
+use gstlipsyncframes::media::float_video::FloatVideoInfo;
 use gstlipsyncframes::pixel::{ChannelOrder, Layout};
 use std::path::Path;
 

@@ -3,8 +3,8 @@
 
 use super::stream::Stream;
 use super::timeline::{Timeline, Timing};
-use crate::float_video::{self, FloatVideoFormat, FloatVideoInfo, METAS_OF_A_MOMENT};
 use crate::lock;
+use crate::media::float_video::{self, FloatVideoFormat, FloatVideoInfo, METAS_OF_A_MOMENT};
 use crate::pixel::MAX_SIZE;
 
 use gst::ClockTime;

@@ -27,7 +27,7 @@
 //!
 //! | property | values | default | |
 //! |---|---|---|---|
-//! | `format` | the formats of [`float_video`](crate::float_video) | `BGR_F32LE` | |
+//! | `format` | the formats of [`float_video`](crate::media::float_video) | `BGR_F32LE` | |
 //! | `width`, `height` | 1 to 16384 | 0 | must be set, unless the input has caps that say it |
 //! | `framerate` | 0/1 or more | 25/1 | frames per second; with 0/1 there are no timestamps |
 //! | `frames-per-buffer` | 1 or more | 1 | the last may have fewer; up to 1 GiB fits in a buffer |

@@ -1,6 +1,6 @@
 //! How a stream is cut: the sizes of its frames and buffers, and where and when frames begin.
 
-use crate::float_video::FloatVideoInfo;
+use crate::media::float_video::FloatVideoInfo;
 use gst::format::{Bytes, Default as Frames};
 use gst::prelude::*;
 use gst::{ClockTime, GenericFormattedValue};
@@ -134,7 +134,7 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::float_video::FloatVideoFormat;
+    use crate::media::float_video::FloatVideoFormat;
 
     fn info(width: u32, height: u32, framerate: (i32, i32)) -> FloatVideoInfo {
         FloatVideoInfo {

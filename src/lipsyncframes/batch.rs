@@ -1,6 +1,6 @@
 //! A buffer of one or more frames, handed out frame by frame with its timestamps.
 
-use crate::float_video::{FloatVideoInfo, METAS_OF_A_MOMENT};
+use crate::media::float_video::{FloatVideoInfo, METAS_OF_A_MOMENT};
 use gst::ClockTime;
 use gst::meta::MetaTransformCopy;
 use gst::prelude::*;

@@ -1,8 +1,8 @@
 //! Which output follows from which input.
 
-use crate::float_video::{self, FloatVideoInfo};
+use crate::media::float_video::{self, FloatVideoInfo};
+use crate::media::tensors::{self, Reading};
 use crate::pixel::{Matrix, PixelFormat, Quantization, Rectangle, Target};
-use crate::tensors::{self, Reading};
 use gst::prelude::*;
 use gst_video::{VideoColorMatrix, VideoColorRange, VideoColorimetry, VideoFormat, VideoInfo};
 

@@ -3,11 +3,11 @@
 use super::batch::{Batch, Frame};
 use super::stats::Stats;
 use super::{LipSyncFramesChannelOrder, LipSyncFramesLayout, LipSyncFramesRange, caps};
-use crate::float_video::{self, FloatVideoInfo};
 use crate::lock;
+use crate::media::float_video::{self, FloatVideoInfo};
+use crate::media::tensors::{self, Reading};
+use crate::pixel::pool;
 use crate::pixel::{Plan, Plane, Source};
-use crate::pool;
-use crate::tensors::{self, Reading};
 
 use gst::glib;
 use gst::prelude::*;
@@ -240,7 +240,7 @@ impl BaseTransformImpl for LipSyncFrames {
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         let threads = lock(&self.settings).threads();
-        pool::start(threads)?;
+        crate::start_pool(threads)?;
         *lock(&self.stats) = Stats::new(threads);
         Ok(())
     }

@@ -1,10 +1,10 @@
 //! GObject and BaseTransform: translates between GStreamer and the pixel path.
 
-use crate::float_video::{self, FloatVideoInfo};
 use crate::lipsyncframes::LipSyncFramesRange;
 use crate::lock;
+use crate::media::float_video::{self, FloatVideoInfo};
+use crate::pixel::pool;
 use crate::pixel::{PixelFormat, ToFloat};
-use crate::pool;
 
 use gst::glib;
 use gst::prelude::*;
@@ -180,7 +180,7 @@ impl BaseTransformImpl for VideoToFloat {
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         let threads = pool::threads(lock(&self.settings).n_threads);
-        pool::start(threads)
+        crate::start_pool(threads)
     }
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {

@@ -1,7 +1,7 @@
 //! The element as its neighbours see it: gst-check's Harness on both pads.
 
-#[path = "../common/mod.rs"]
-mod common;
+#[path = "../../pixel/tests/naive/mod.rs"]
+mod naive;
 
 mod bad_input;
 mod batches;

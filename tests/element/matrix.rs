@@ -2,7 +2,7 @@
 //! the naive implementation.
 
 use super::*;
-use crate::common::naive;
+use crate::naive;
 use gst_video::VideoFrameExt;
 use gstlipsyncframes::pixel::{PixelFormat, Range, Source, Target};
 

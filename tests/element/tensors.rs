@@ -1,7 +1,7 @@
 //! NNStreamer's `other/tensors` as input.
 
 use super::*;
-use crate::common::naive;
+use crate::naive;
 use gst::ClockTime;
 use gstlipsyncframes::pixel::{PixelFormat, Range, Source, Target};
 

@@ -1,4 +1,4 @@
-"""The example examples/numpy_frames.py, used as a module and as a program.
+"""The example examples/python/numpy_frames.py, used as a module and as a program.
 
 "meson test -C build numpy_frames" runs it with the plugin just built.
 """
@@ -12,7 +12,7 @@ import weakref
 
 import numpy as np
 
-EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples/python"
 PROGRAM = EXAMPLES / "numpy_frames.py"
 sys.path.insert(0, str(EXAMPLES))
 

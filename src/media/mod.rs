@@ -1,0 +1,4 @@
+//! What goes over the wire.
+
+pub mod float_video;
+pub mod tensors;

@@ -1,70 +1,52 @@
 //! Converting a band: some consecutive rows of the output, independent of all others.
 
-use super::axis::{Columns, Tap, WINDOW_SAMPLES};
-use super::backend::{BlendedRow, Kernels, SourceRow};
-use super::color::{Levels, YCbCr};
-use super::format::{ChannelOrder, FloatFormat, Layout, PixelFormat, Planes, Sample};
+use crate::arithmetic::{SampleScale, Tap, YCbCr};
+use crate::format::{FloatFormat, Layout, PixelFormat, Planes};
+use crate::kernel::{
+    BlendedRow, Chroma, Columns, DEEP_PIXEL, Kernels, READABLE_AFTER_ROW, Samples, SourceRow,
+    deep_row_samples,
+};
 
 /// Everything that the bands of a conversion have in common.
 pub struct Recipe {
     pub kernels: &'static Kernels,
-    pub levels: Levels,
-    pub ycbcr: YCbCr,
-    pub format: PixelFormat,
     pub source: SourceGeometry,
+    pub scale: SampleScale,
     pub columns: Columns,
     pub rows: Vec<Tap>,
+    pub format: PixelFormat,
+    /// Which deep sample each byte of a pixel is
+    pub pixel_bytes: Vec<usize>,
+    pub ycbcr: YCbCr,
 }
 
 /// Where the samples of a float frame are.
 pub struct SourceGeometry {
-    sample: Sample,
-    layout: Layout,
-    /// Position of the red, green and blue sample in a pixel, or of their planes in a frame
-    pub order: [usize; 3],
-    width: usize,
+    pub format: FloatFormat,
+    pub width: usize,
     pub height: usize,
 }
 
 impl SourceGeometry {
-    pub fn new(format: FloatFormat, width: usize, height: usize) -> Self {
-        Self {
-            sample: format.sample,
-            layout: format.layout,
-            order: match format.order {
-                ChannelOrder::Rgb => [0, 1, 2],
-                ChannelOrder::Bgr => [2, 1, 0],
-            },
-            width,
-            height,
-        }
+    /// Bytes of a row of a plane, or of the only one.
+    fn row_bytes(&self) -> usize {
+        let samples = match self.format.layout {
+            Layout::Interleaved => 3 * self.width,
+            Layout::Planar => self.width,
+        };
+        samples * self.format.sample.bytes()
     }
 
-    /// Samples of a whole row.
-    pub fn row_samples(&self) -> usize {
-        self.width * 3
-    }
-
-    /// Bytes of a whole frame.
-    pub fn frame_bytes(&self) -> usize {
-        self.row_samples() * self.height * self.sample.bytes()
-    }
-
-    fn row<'a>(&self, frame: &'a [u8], row: usize) -> SourceRow<'a> {
-        match self.layout {
-            Layout::Interleaved => {
-                let bytes = self.row_samples() * self.sample.bytes();
-                SourceRow::Interleaved {
-                    pixels: &frame[row * bytes..(row + 1) * bytes],
-                    order: self.order,
-                }
-            }
-            Layout::Planar => {
-                let bytes = self.width * self.sample.bytes();
-                SourceRow::Planar(self.order.map(|plane| {
-                    let start = (plane * self.height + row) * bytes;
-                    &frame[start..start + bytes]
-                }))
+    /// Row `row` of plane `plane`, and [`READABLE_AFTER_ROW`] bytes more. Where the frame ends before
+    /// that, in `copy`.
+    fn row<'a>(&self, frame: &'a [u8], plane: usize, row: usize, copy: &'a mut [u8]) -> &'a [u8] {
+        let bytes = self.row_bytes();
+        let start = (plane * self.height + row) * bytes;
+        match frame.get(start..start + bytes + READABLE_AFTER_ROW) {
+            Some(row) => row,
+            None => {
+                copy[..bytes].copy_from_slice(&frame[start..start + bytes]);
+                copy
             }
         }
     }
@@ -72,134 +54,112 @@ impl SourceGeometry {
 
 /// Row buffers of one band, reused from frame to frame.
 pub struct Scratch {
-    /// Bands of the frame at hand that were converted with it
-    pub bands: usize,
-    /// The two source rows at hand, scaled horizontally. Row n is in slot n % 2: the two rows that
-    /// an output row needs are neighbours, so they never share a slot, and each source row is read
-    /// once however many output rows need it.
-    ring: [Row; 2],
-    /// Which source row a slot holds
-    held: [Option<usize>; 2],
-    /// An output row, where a backend wants to store it before it makes luma and chroma of it
-    blended: Row,
-    /// Sums of two neighbouring pixels, of the two output rows that share a row of chroma
-    sums: [Row; 2],
-    /// A source row of float16, as float32
-    floats: Vec<u8>,
-    /// A source row that is converted before it is scaled, each channel with as much room after it
-    /// as a window that starts at its last sample reaches
-    levels: Vec<f32>,
+    /// The source rows at hand, scaled horizontally: as many as two output rows need
+    ring: [DeepRow; 4],
+    /// Which source row each of them is
+    held: [Option<usize>; 4],
+    /// A source row that is read before it is scaled
+    unscaled: DeepRow,
+    /// Source rows that lie at the end of the frame
+    copies: [Vec<u8>; 3],
+    /// Luma of a row that is not there, where the height is odd
+    no_luma: Vec<u8>,
 }
 
-/// An RGB row that begins with a cache line. 16 bytes after one, where allocators like to begin, each
-/// store of 64 bytes is two, which took 1 to 8 % more time with AVX-512 on Zen 4.
-struct Row {
-    floats: Vec<f32>,
+/// Deep samples that begin with a cache line. 16 bytes after one, where allocators like to begin,
+/// each store of a vector is two, which took 1 to 8 % more time with AVX-512 on Zen 4.
+struct DeepRow {
+    samples: Vec<i16>,
     start: usize,
-    len: usize,
 }
 
-impl Row {
+impl DeepRow {
     fn new(width: usize) -> Self {
         const CACHE_LINE: usize = 64;
-        let len = 3 * width;
-        let floats = vec![0.0f32; len + CACHE_LINE / size_of::<f32>()];
-        let start = floats.as_ptr().align_offset(CACHE_LINE);
-        Self { floats, start, len }
+        let samples = vec![0; deep_row_samples(width) + CACHE_LINE / size_of::<i16>()];
+        let start = samples.as_ptr().align_offset(CACHE_LINE);
+        Self { samples, start }
     }
 
-    fn levels(&self) -> &[f32] {
-        &self.floats[self.start..][..self.len]
+    fn samples(&self) -> &[i16] {
+        &self.samples[self.start..]
     }
 
-    fn levels_mut(&mut self) -> &mut [f32] {
-        &mut self.floats[self.start..][..self.len]
+    fn samples_mut(&mut self) -> &mut [i16] {
+        &mut self.samples[self.start..]
     }
 }
 
 impl Scratch {
     pub fn new(recipe: &Recipe) -> Self {
-        let width = recipe.columns.taps.len();
-        let chroma_width = match recipe.format.is_ycbcr() {
-            true => width.div_ceil(2),
-            false => 0,
-        };
+        let width = recipe.columns.width();
+        let copy = || vec![0; recipe.source.row_bytes() + READABLE_AFTER_ROW];
         Self {
-            bands: 0,
-            ring: [Row::new(width), Row::new(width)],
-            held: [None; 2],
-            blended: Row::new(width),
-            sums: [Row::new(chroma_width), Row::new(chroma_width)],
-            floats: match recipe.source.sample {
-                Sample::F32 => Vec::new(),
-                Sample::F16 => vec![0; recipe.source.row_samples() * size_of::<f32>()],
-            },
-            levels: vec![0.0; 3 * (recipe.source.width + WINDOW_SAMPLES)],
+            ring: std::array::from_fn(|_| DeepRow::new(width)),
+            held: [None; 4],
+            unscaled: DeepRow::new(recipe.source.width),
+            copies: std::array::from_fn(|_| copy()),
+            no_luma: vec![0; width],
         }
     }
 
-    /// Sees to it that source row `row` is in the ring.
-    fn scale_row(&mut self, recipe: &Recipe, frame: &[u8], row: usize) {
-        let slot = row % 2;
-        if self.held[slot] == Some(row) {
-            return;
-        }
-        let source_row = recipe.source.row(frame, row);
-        let source_row = match recipe.source.sample {
-            Sample::F32 => source_row,
-            Sample::F16 => widen_row(source_row, recipe.kernels, &mut self.floats),
+    fn slot(&self, row: usize) -> Option<usize> {
+        self.held.iter().position(|&held| held == Some(row))
+    }
+
+    /// Sees to it that the source rows that `taps` need are in the ring. There are one or two taps.
+    fn hold(&mut self, recipe: &Recipe, frame: &[u8], taps: &[Tap]) {
+        let is_needed = |row: usize| {
+            let needs = |tap: &Tap| row == tap.first || (row == tap.second && tap.weight != 0);
+            taps.iter().any(needs)
         };
-        (recipe.kernels.scale_row)(
-            source_row,
-            &recipe.columns,
-            recipe.levels,
-            &mut self.levels,
-            self.ring[slot].levels_mut(),
-        );
-        self.held[slot] = Some(row);
-    }
-
-    /// Sees to it that the rows which `tap` names are in the ring.
-    fn scale_rows(&mut self, recipe: &Recipe, frame: &[u8], tap: &Tap) {
-        self.scale_row(recipe, frame, tap.first);
-        // p + (q - p) * 0 is p, so the second row need not be read.
-        if tap.weight != 0.0 {
-            self.scale_row(recipe, frame, tap.second);
-        }
-    }
-}
-
-/// The output row that `tap` describes, from what [`Scratch::scale_rows`] put into the ring.
-fn blended<'a>(ring: &'a [Row; 2], tap: &Tap) -> BlendedRow<'a> {
-    let bottom = if tap.weight == 0.0 {
-        tap.first
-    } else {
-        tap.second
-    };
-    BlendedRow {
-        top: ring[tap.first % 2].levels(),
-        bottom: ring[bottom % 2].levels(),
-        weight: tap.weight,
-    }
-}
-
-/// A row of float16 as one of float32, which is put into `floats`.
-fn widen_row<'a>(row: SourceRow, kernels: &Kernels, floats: &'a mut [u8]) -> SourceRow<'a> {
-    match row {
-        SourceRow::Interleaved { pixels, order } => {
-            (kernels.widen)(pixels, floats);
-            SourceRow::Interleaved {
-                pixels: floats,
-                order,
+        for row in taps.iter().flat_map(|tap| [tap.first, tap.second]) {
+            if !is_needed(row) || self.slot(row).is_some() {
+                continue;
             }
+            let is_free = |held: &Option<usize>| !held.is_some_and(is_needed);
+            // Of four, three hold no more than the other three rows.
+            let slot = self.held.iter().position(is_free).unwrap_or_default();
+            self.scale_row(recipe, frame, row, slot);
+            self.held[slot] = Some(row);
         }
-        SourceRow::Planar(planes) => {
-            let mut wide = floats.chunks_exact_mut(planes[0].len() * 2);
-            SourceRow::Planar(planes.map(|plane| {
-                let floats = wide.next().unwrap_or_default();
-                (kernels.widen)(plane, floats);
-                &*floats
-            }))
+    }
+
+    fn scale_row(&mut self, recipe: &Recipe, frame: &[u8], row: usize, slot: usize) {
+        let [first, second, third] = &mut self.copies;
+        let source = &recipe.source;
+        let samples = match source.format.layout {
+            Layout::Interleaved => Samples::Interleaved(source.row(frame, 0, row, first)),
+            Layout::Planar => Samples::Planar([
+                source.row(frame, 0, row, first),
+                source.row(frame, 1, row, second),
+                source.row(frame, 2, row, third),
+            ]),
+        };
+        let row = SourceRow {
+            sample: source.format.sample,
+            samples,
+            scale: recipe.scale,
+        };
+        let out = self.ring[slot].samples_mut();
+        let unscaled = self.unscaled.samples_mut();
+        (recipe.kernels.scale_row)(row, &recipe.columns, unscaled, out);
+        // Chroma of an odd width repeats the last pixel.
+        let end = recipe.columns.width() * DEEP_PIXEL;
+        out.copy_within(end - DEEP_PIXEL..end, end);
+    }
+
+    /// The output row that `tap` describes, of what [`hold`](Self::hold) has put into the ring.
+    fn blended(&self, tap: &Tap) -> BlendedRow<'_> {
+        let samples = |row| self.ring[self.slot(row).unwrap_or_default()].samples();
+        let second = match tap.weight {
+            0 => tap.first,
+            _ => tap.second,
+        };
+        BlendedRow {
+            top: samples(tap.first),
+            bottom: samples(second),
+            weight: tap.weight,
         }
     }
 }
@@ -212,60 +172,44 @@ pub fn convert(
     planes: &mut Planes,
     scratch: &mut Scratch,
 ) {
-    scratch.held = [None; 2];
+    // Those of another frame
+    scratch.held = [None; 4];
     let rows = &recipe.rows[rows];
     if recipe.format.is_ycbcr() {
-        convert_ycbcr(recipe, frame, rows, planes, scratch);
+        for (pair, taps) in rows.chunks(2).enumerate() {
+            scratch.hold(recipe, frame, taps);
+            convert_pair(recipe, pair, taps, planes, scratch);
+        }
     } else {
-        convert_rgb(recipe, frame, rows, planes, scratch);
+        let bytes = recipe.format.row_bytes(0, recipe.columns.width());
+        for (row, tap) in rows.iter().enumerate() {
+            scratch.hold(recipe, frame, std::slice::from_ref(tap));
+            let out = planes[0].row(row, bytes);
+            (recipe.kernels.write_rgb)(scratch.blended(tap), &recipe.pixel_bytes, out);
+        }
     }
 }
 
-fn convert_rgb(
+/// Converts the two rows that share a row of chroma, or the last one alone.
+fn convert_pair(
     recipe: &Recipe,
-    frame: &[u8],
-    rows: &[Tap],
-    planes: &mut Planes,
+    pair: usize,
+    taps: &[Tap],
+    [luma, chroma, cr]: &mut Planes,
     scratch: &mut Scratch,
 ) {
-    let bytes = recipe.format.row_bytes(0, recipe.columns.taps.len());
-    for (row, tap) in rows.iter().enumerate() {
-        scratch.scale_rows(recipe, frame, tap);
-        let out = planes[0].row(row, bytes);
-        (recipe.kernels.pack_row)(blended(&scratch.ring, tap), recipe.format, out);
-    }
-}
-
-fn convert_ycbcr(
-    recipe: &Recipe,
-    frame: &[u8],
-    rows: &[Tap],
-    planes: &mut Planes,
-    scratch: &mut Scratch,
-) {
-    let width = recipe.columns.taps.len();
-    let kernels = recipe.kernels;
-    let ycbcr = &recipe.ycbcr;
-    for (pair, taps) in rows.chunks(2).enumerate() {
-        for (index, tap) in taps.iter().enumerate() {
-            scratch.scale_rows(recipe, frame, tap);
-            let row = blended(&scratch.ring, tap);
-            let out = planes[0].row(pair * 2 + index, width);
-            let sums = scratch.sums[index].levels_mut();
-            (kernels.luma_row)(row, &ycbcr.y, scratch.blended.levels_mut(), out, sums);
-        }
-        let sums = [0, taps.len() - 1].map(|index| scratch.sums[index].levels());
-        let chroma = [&ycbcr.cb, &ycbcr.cr];
-        let bytes = recipe.format.row_bytes(1, width);
-        match recipe.format {
-            PixelFormat::Nv12 => {
-                (kernels.chroma_pair_row)(sums, chroma, planes[1].row(pair, bytes));
-            }
-            _ => {
-                let [_, cb, cr] = planes;
-                let (cb, cr) = (cb.row(pair, bytes), cr.row(pair, bytes));
-                (kernels.chroma_rows)(sums, chroma, cb, cr);
-            }
-        }
-    }
+    let width = recipe.columns.width();
+    let mut no_luma = std::mem::take(&mut scratch.no_luma);
+    let blended = [0, taps.len() - 1].map(|row| scratch.blended(&taps[row]));
+    let (top, bottom) = match taps.len() {
+        1 => (luma.row(2 * pair, width), &mut no_luma[..]),
+        _ => luma.two_rows(2 * pair, width),
+    };
+    let bytes = recipe.format.row_bytes(1, width);
+    let chroma = match recipe.format {
+        PixelFormat::Nv12 => Chroma::Interleaved(chroma.row(pair, bytes)),
+        _ => Chroma::Planar(chroma.row(pair, bytes), cr.row(pair, bytes)),
+    };
+    (recipe.kernels.write_ycbcr)(blended, &recipe.ycbcr, [top, bottom], chroma);
+    scratch.no_luma = no_luma;
 }

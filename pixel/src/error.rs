@@ -1,30 +1,40 @@
 //! What can be wrong with a plan, or with the memory that it is run on.
 
-use super::format::{PixelFormat, Planes};
-use super::pool::PoolError;
-use super::{MAX_SIZE, Rectangle, Target};
+use crate::format::{MAX_SIZE, PixelFormat, Planes, Rectangle, Target};
+use crate::pool::PoolError;
 
 /// Why no plan can be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PlanError {
     /// A width or height is not 1 to [`MAX_SIZE`].
     Size {
         /// `source` or `target`
         of: &'static str,
+        /// In pixels
         width: u32,
+        /// In pixels
         height: u32,
     },
     /// The picture is empty, reaches beyond the target, or has an edge inside the target that is
     /// not on an even pixel.
     Picture {
+        /// Where it was to be
         picture: Rectangle,
+        /// Of the target, in pixels
         width: u32,
+        /// Of the target, in pixels
         height: u32,
     },
     /// Float frames are made of RGB only.
     NotRgb(PixelFormat),
     /// This machine cannot run a backend of that name.
-    Backend(String),
+    Backend {
+        /// The name that was asked for
+        name: String,
+        /// Those that there are
+        known: Vec<&'static str>,
+    },
 }
 
 impl std::fmt::Display for PlanError {
@@ -53,13 +63,9 @@ impl std::fmt::Display for PlanError {
                 f,
                 "source format {format:?}: expected one of the RGB family"
             ),
-            Self::Backend(name) => {
-                let known: Vec<&str> = super::backends().collect();
-                write!(
-                    f,
-                    "backend {name}: this machine can run {}",
-                    known.join(", ")
-                )
+            Self::Backend { name, known } => {
+                let known = known.join(", ");
+                write!(f, "backend {name}: this machine can run {known}")
             }
         }
     }
@@ -69,17 +75,33 @@ impl std::error::Error for PlanError {}
 
 /// Why a frame was not converted.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum ConvertError {
     /// The source is not exactly one frame.
-    Source { bytes: usize, expected: usize },
+    Source {
+        /// Its size
+        bytes: usize,
+        /// The size of a frame
+        expected: usize,
+    },
     /// The target is not exactly one frame.
-    Target { bytes: usize, expected: usize },
+    Target {
+        /// Its size
+        bytes: usize,
+        /// The size of a frame
+        expected: usize,
+    },
     /// A plane's stride is less than its row, or the plane ends before its last row does.
     Plane {
+        /// 0 to 2
         plane: usize,
+        /// Its size
         bytes: usize,
+        /// Its stride, in bytes
         stride: usize,
+        /// The least size with this stride
         expected_bytes: usize,
+        /// The bytes of a row
         expected_stride: usize,
     },
     /// The shared pool's threads could not be started.
@@ -120,7 +142,7 @@ impl std::error::Error for ConvertError {
     }
 }
 
-pub(super) fn check_size(of: &'static str, width: u32, height: u32) -> Result<(), PlanError> {
+pub(crate) fn check_size(of: &'static str, width: u32, height: u32) -> Result<(), PlanError> {
     let valid = 1..=MAX_SIZE;
     if valid.contains(&width) && valid.contains(&height) {
         Ok(())
@@ -129,7 +151,7 @@ pub(super) fn check_size(of: &'static str, width: u32, height: u32) -> Result<()
     }
 }
 
-pub(super) fn check_picture(target: &Target) -> Result<(), PlanError> {
+pub(crate) fn check_picture(target: &Target) -> Result<(), PlanError> {
     let Target {
         picture,
         width,
@@ -154,7 +176,7 @@ pub(super) fn check_picture(target: &Target) -> Result<(), PlanError> {
     }
 }
 
-pub(super) fn check_source(source: &[u8], expected: usize) -> Result<(), ConvertError> {
+pub(crate) fn check_source(source: &[u8], expected: usize) -> Result<(), ConvertError> {
     if source.len() == expected {
         Ok(())
     } else {
@@ -165,7 +187,7 @@ pub(super) fn check_source(source: &[u8], expected: usize) -> Result<(), Convert
     }
 }
 
-pub(super) fn check_target(target: &[u8], expected: usize) -> Result<(), ConvertError> {
+pub(crate) fn check_target(target: &[u8], expected: usize) -> Result<(), ConvertError> {
     if target.len() == expected {
         Ok(())
     } else {
@@ -176,7 +198,7 @@ pub(super) fn check_target(target: &[u8], expected: usize) -> Result<(), Convert
     }
 }
 
-pub(super) fn check_planes(planes: &Planes, target: &Target) -> Result<(), ConvertError> {
+pub(crate) fn check_planes(planes: &Planes, target: &Target) -> Result<(), ConvertError> {
     let format = target.format;
     for (index, plane) in planes.iter().enumerate().take(format.n_planes()) {
         let row_bytes = format.row_bytes(index, target.width as usize);
@@ -187,7 +209,7 @@ pub(super) fn check_planes(planes: &Planes, target: &Target) -> Result<(), Conve
 }
 
 /// Whether `data` holds `rows` rows of `row_bytes` bytes. The last may lack its padding.
-pub(super) fn check_plane(
+pub(crate) fn check_plane(
     plane: usize,
     data: &[u8],
     stride: usize,

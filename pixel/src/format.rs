@@ -1,4 +1,72 @@
-//! Memory layouts on both sides, and the planes of an output frame.
+//! Frames on both sides: sizes, memory layouts, planes.
+
+use crate::arithmetic::{Matrix, Quantization, Range};
+
+/// Largest width and height of a source or target frame.
+pub const MAX_SIZE: u32 = 16384;
+
+/// What a network emits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source {
+    /// How the samples lie in memory
+    pub format: FloatFormat,
+    /// In pixels, 1 to [`MAX_SIZE`]
+    pub width: u32,
+    /// In pixels, 1 to [`MAX_SIZE`]
+    pub height: u32,
+    /// What the samples mean
+    pub range: Range,
+}
+
+/// Part of a frame, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rectangle {
+    /// From the left edge of the frame
+    pub x: u32,
+    /// From the top edge of the frame
+    pub y: u32,
+    /// In pixels
+    pub width: u32,
+    /// In pixels
+    pub height: u32,
+}
+
+/// The frame to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target {
+    /// How the pixels lie in memory
+    pub format: PixelFormat,
+    /// In pixels, 1 to [`MAX_SIZE`]
+    pub width: u32,
+    /// In pixels, 1 to [`MAX_SIZE`]
+    pub height: u32,
+    /// The part that the source is scaled to; the rest is black. Its edges lie on even pixels or on
+    /// the edge of the frame, so that no chroma sample belongs to the picture and the border.
+    pub picture: Rectangle,
+    /// For YCbCr formats only
+    pub matrix: Matrix,
+    /// For YCbCr formats only
+    pub quantization: Quantization,
+}
+
+impl Target {
+    /// A frame that the picture fills, in full-range BT.601 where the format is a YCbCr one.
+    pub fn new(format: PixelFormat, width: u32, height: u32) -> Self {
+        Self {
+            format,
+            width,
+            height,
+            picture: Rectangle {
+                x: 0,
+                y: 0,
+                width,
+                height,
+            },
+            matrix: Matrix::default(),
+            quantization: Quantization::default(),
+        }
+    }
+}
 
 /// Order of the three channels of a float frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,13 +88,16 @@ pub enum Layout {
 
 /// Width of the samples of a float frame: little-endian IEEE 754 numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Sample {
+    /// float32
     F32,
-    /// Converted to float32 before anything else, which loses nothing
+    /// float16, converted to float32 before anything else, which loses nothing
     F16,
 }
 
 impl Sample {
+    /// Bytes of a sample.
     pub fn bytes(self) -> usize {
         match self {
             Self::F32 => 4,
@@ -38,21 +109,49 @@ impl Sample {
 /// Format of a float frame, tightly packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FloatFormat {
+    /// Width of a sample
     pub sample: Sample,
+    /// Where the samples of a pixel are
     pub layout: Layout,
+    /// Which of them is red
     pub order: ChannelOrder,
 }
 
-/// 8-bit output formats, named as GStreamer names them.
+impl FloatFormat {
+    /// Positions of red, green and blue in a pixel, or of their planes in a frame.
+    pub(crate) fn positions(self) -> [usize; 3] {
+        match self.order {
+            ChannelOrder::Rgb => [0, 1, 2],
+            ChannelOrder::Bgr => [2, 1, 0],
+        }
+    }
+
+    /// Bytes of a frame.
+    pub(crate) fn frame_bytes(self, width: usize, height: usize) -> usize {
+        width * height * 3 * self.sample.bytes()
+    }
+}
+
+/// 8-bit output formats, named as GStreamer names them: by the order of the bytes in memory. `x` and
+/// alpha are 255.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum PixelFormat {
+    /// 4 bytes a pixel
     Rgba,
+    /// A plane of luma, and one each of Cb and Cr at half the width and height
     I420,
+    /// A plane of luma, and one of Cb and Cr side by side, at half the width and height
     Nv12,
+    /// 4 bytes a pixel
     Rgbx,
+    /// 4 bytes a pixel
     Bgra,
+    /// 4 bytes a pixel
     Bgrx,
+    /// 3 bytes a pixel
     Rgb,
+    /// 3 bytes a pixel
     Bgr,
 }
 
@@ -74,16 +173,19 @@ impl PixelFormat {
         matches!(self, Self::I420 | Self::Nv12)
     }
 
-    /// Which bytes of a pixel are red, green and blue, if it has those.
-    pub(super) fn positions(self) -> Option<[usize; 3]> {
+    /// What the bytes of a pixel are: 0 to 2 for red, green and blue, 3 for what is always 255. Empty
+    /// where a pixel has no bytes of its own.
+    pub(crate) fn channels(self) -> &'static [usize] {
         match self {
-            Self::Rgba | Self::Rgbx | Self::Rgb => Some([0, 1, 2]),
-            Self::Bgra | Self::Bgrx | Self::Bgr => Some([2, 1, 0]),
-            Self::I420 | Self::Nv12 => None,
+            Self::Rgba | Self::Rgbx => &[0, 1, 2, 3],
+            Self::Bgra | Self::Bgrx => &[2, 1, 0, 3],
+            Self::Rgb => &[0, 1, 2],
+            Self::Bgr => &[2, 1, 0],
+            Self::I420 | Self::Nv12 => &[],
         }
     }
 
-    pub(super) fn n_planes(self) -> usize {
+    pub(crate) fn n_planes(self) -> usize {
         match self {
             Self::I420 => 3,
             Self::Nv12 => 2,
@@ -92,18 +194,17 @@ impl PixelFormat {
     }
 
     /// Bytes that `width` pixels take in a row of `plane`, without padding.
-    pub(super) fn row_bytes(self, plane: usize, width: usize) -> usize {
+    pub(crate) fn row_bytes(self, plane: usize, width: usize) -> usize {
         match (self, plane) {
             (Self::I420 | Self::Nv12, 0) => width,
             (Self::I420, _) => width.div_ceil(2),
             (Self::Nv12, _) => width.div_ceil(2) * 2,
-            (Self::Rgb | Self::Bgr, _) => width * 3,
-            (Self::Rgba | Self::Rgbx | Self::Bgra | Self::Bgrx, _) => width * 4,
+            _ => width * self.channels().len(),
         }
     }
 
     /// Rows of `plane` in a frame of `height` rows.
-    pub(super) fn plane_rows(self, plane: usize, height: usize) -> usize {
+    pub(crate) fn plane_rows(self, plane: usize, height: usize) -> usize {
         if self.is_ycbcr() && plane > 0 {
             height.div_ceil(2)
         } else {
@@ -116,15 +217,23 @@ impl PixelFormat {
 /// beyond the row are left as they are.
 #[derive(Debug, Default)]
 pub struct Plane<'a> {
+    /// From the first byte of the first row at least to the last byte of the last
     pub data: &'a mut [u8],
     /// Bytes from the start of a row to the start of the next
     pub stride: usize,
 }
 
 impl<'a> Plane<'a> {
-    pub(super) fn row(&mut self, row: usize, bytes: usize) -> &mut [u8] {
+    pub(crate) fn row(&mut self, row: usize, bytes: usize) -> &mut [u8] {
         let start = row * self.stride;
         &mut self.data[start..start + bytes]
+    }
+
+    /// Row `row` and the next.
+    pub(crate) fn two_rows(&mut self, row: usize, bytes: usize) -> (&mut [u8], &mut [u8]) {
+        let start = row * self.stride;
+        let (first, second) = self.data[start..].split_at_mut(self.stride);
+        (&mut first[..bytes], &mut second[..bytes])
     }
 
     /// Cuts off everything above `row`. The last rows may lack their padding, so the cut can lie
@@ -145,7 +254,7 @@ impl<'a> Plane<'a> {
 pub type Planes<'a> = [Plane<'a>; 3];
 
 /// Splits the first `rows` picture rows off `planes`, and returns them.
-pub(super) fn split_off_top<'a>(
+pub(crate) fn split_off_top<'a>(
     planes: &mut Planes<'a>,
     format: PixelFormat,
     rows: usize,

@@ -48,14 +48,25 @@ impl std::error::Error for PoolError {
     }
 }
 
-/// Starts the pool, unless it runs: for who wants to know early whether that is possible.
+/// Starts the pool, unless it runs. Conversions that may use it do that by themselves; this is for who
+/// wants to know early whether it is possible.
+///
+/// Never called while the plugin loads: GStreamer scans plugins in a forked helper process, where
+/// threads would be started for nothing.
 ///
 /// # Errors
 ///
-/// When the operating system refuses a thread. A later call, with more memory or a higher limit at
-/// hand, can succeed.
+/// When the operating system refuses a thread. Nothing is kept then, so that a later call, with
+/// more memory or a higher limit at hand, can succeed.
 pub fn start() -> Result<(), PoolError> {
-    shared().map(|_| ())
+    POOL.get_or_try_init(|| {
+        ThreadPoolBuilder::new()
+            .num_threads(default_threads())
+            .thread_name(|index| format!("lipsyncframes{index}"))
+            .build()
+    })
+    .map(|_| ())
+    .map_err(PoolError)
 }
 
 static POOL: OnceCell<ThreadPool> = OnceCell::new();
@@ -65,49 +76,35 @@ pub fn running_threads() -> usize {
     POOL.get().map_or(0, ThreadPool::current_num_threads)
 }
 
-/// The pool, created at the first call that succeeds.
-///
-/// Never called while the plugin loads: GStreamer scans plugins in a forked helper process, where
-/// threads would be started for nothing.
-///
-/// Where it fails nothing is kept, so that a later call can succeed.
-pub(crate) fn shared() -> Result<&'static ThreadPool, PoolError> {
-    POOL.get_or_try_init(|| {
-        ThreadPoolBuilder::new()
-            .num_threads(default_threads())
-            .thread_name(|index| format!("lipsyncframes{index}"))
-            .build()
-            .map_err(PoolError)
-    })
-}
-
 /// How long [`work_together`] watches for others to finish before it goes to sleep.
 ///
 /// Going to sleep and being woken took two threads from 0.58 of one thread's time to 0.84 in the
 /// same run (640x360 to 320x320, virtual machine). Longer gains nothing.
 const WATCH: Duration = Duration::from_micros(25);
 
-/// Runs `work` on the caller's own thread with `own`, and at the same time on a thread of `pool` for
-/// each of `others`. Returns when all are done.
+/// Runs `own` on the caller's own thread, and at the same time `help` on a thread of the pool for each of
+/// `others`, where the pool has been started. Returns when all are done.
 ///
-/// A thread of the pool may come late, or when all is done; so `work` should take what there is to do
-/// piece by piece from what it shares.
+/// A thread of the pool may come late, or when all is done; so both should take what there is to do
+/// piece by piece from what they share.
 pub(crate) fn work_together<T: Send>(
-    pool: &ThreadPool,
-    own: &mut T,
+    own: impl FnOnce(),
     others: &mut [T],
-    work: impl Fn(&mut T) + Sync,
+    help: impl Fn(&mut T) + Sync,
 ) {
+    let Some(pool) = POOL.get().filter(|_| !others.is_empty()) else {
+        return own();
+    };
     let at_work = AtomicUsize::new(0);
     pool.in_place_scope(|scope| {
         for other in others {
             scope.spawn(|_| {
                 at_work.fetch_add(1, Ordering::Relaxed);
-                work(other);
+                help(other);
                 at_work.fetch_sub(1, Ordering::Relaxed);
             });
         }
-        work(own);
+        own();
         // The scope waits for all of them, and does so asleep. Those that have not begun may be waiting
         // for this very core, so there is no use in watching for them.
         let began = Instant::now();
@@ -123,24 +120,10 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     #[test]
-    fn every_caller_gets_the_same_pool() {
-        let pools: Vec<usize> = std::thread::scope(|scope| {
-            let callers: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| std::ptr::from_ref(shared().unwrap()) as usize))
-                .collect();
-            callers
-                .into_iter()
-                .map(|caller| caller.join().unwrap())
-                .collect()
-        });
-        assert!(pools.iter().all(|&pool| pool == pools[0]));
-    }
-
-    #[test]
     fn threads_are_named_and_no_more_than_the_cores() {
-        let pool = shared().unwrap();
-        assert_eq!(pool.current_num_threads(), default_threads());
+        start().unwrap();
         assert_eq!(running_threads(), default_threads());
+        let pool = POOL.get().unwrap();
         let name = pool.install(|| std::thread::current().name().map(str::to_owned));
         let name = name.expect("pool threads have a name");
         assert!(name.starts_with("lipsyncframes"), "{name}");
@@ -150,11 +133,12 @@ mod tests {
 
     #[test]
     fn everybody_works_once_and_the_caller_among_them() {
-        let pool = shared().unwrap();
+        start().unwrap();
         let caller = std::thread::current().id();
         for count in 0..40 {
             let (mut own, mut others) = (None, vec![None; count]);
-            work_together(pool, &mut own, &mut others, |thread| {
+            let own_work = || own = Some(std::thread::current().id());
+            work_together(own_work, &mut others, |thread| {
                 assert_eq!(thread.replace(std::thread::current().id()), None);
             });
             assert_eq!(own, Some(caller));
@@ -164,19 +148,20 @@ mod tests {
 
     #[test]
     fn a_panic_reaches_the_caller_after_all_other_work_and_the_pool_goes_on() {
-        let pool = shared().unwrap();
+        start().unwrap();
         for failing in 0..8 {
             let done = AtomicUsize::new(0);
             let mut others = [1, 2, 3, 4, 5, 6, 7];
+            let work = |number: usize| {
+                assert_ne!(number, failing, "{failing} fails, on purpose");
+                done.fetch_add(1, Ordering::Relaxed);
+            };
             let outcome = catch_unwind(AssertUnwindSafe(|| {
-                work_together(pool, &mut 0, &mut others, |&mut number| {
-                    assert_ne!(number, failing, "{failing} fails, on purpose");
-                    done.fetch_add(1, Ordering::Relaxed);
-                });
+                work_together(|| work(0), &mut others, |&mut number| work(number));
             }));
             assert!(outcome.is_err());
             assert_eq!(done.load(Ordering::Relaxed), 7);
         }
-        assert_eq!(pool.install(|| 6 * 7), 42);
+        assert_eq!(POOL.get().unwrap().install(|| 6 * 7), 42);
     }
 }

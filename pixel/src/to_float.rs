@@ -1,19 +1,15 @@
 //! The way back: 8-bit RGB frames to float frames of the same size.
 
-use super::band::SourceGeometry;
-use super::color::{Levels, Range};
-use super::error::{self, ConvertError, PlanError};
-use super::format::{FloatFormat, Layout, PixelFormat, Sample};
-use super::{BANDS_PER_THREAD, threads_worth};
-use crate::lock;
+use crate::arithmetic::{Range, SampleScale};
+use crate::error::{self, ConvertError, PlanError};
+use crate::format::{FloatFormat, Layout, PixelFormat, Sample};
 use crate::pool;
-use std::sync::Mutex;
+use crate::share::{Share, threads_worth};
 
 /// A conversion of 8-bit RGB frames to float frames, ready to run on any number of frames.
 ///
-/// Of level v it makes the float nearest to `(v - offset) / scale`, with scale and offset of the
-/// [`Range`]: 255 and 0, 127.5 and 127.5, 1 and 0. A [`Plan`](super::Plan) of the same range makes v
-/// of it again, also of a float16.
+/// Of a byte v it makes the float nearest to `v / 255`, `v / 127.5 - 1` or `v`, as the [`Range`] is. A
+/// [`Plan`](crate::Plan) of the same range makes v of it again, also of a float16.
 ///
 /// ```
 /// use lipsyncframes_pixel::*;
@@ -23,7 +19,7 @@ use std::sync::Mutex;
 ///     layout: Layout::Planar,
 ///     order: ChannelOrder::Bgr,
 /// };
-/// let plan = ToFloat::new(PixelFormat::Rgb, 2, 1, format, Range::Byte)?;
+/// let mut plan = ToFloat::new(PixelFormat::Rgb, 2, 1, format, Range::Byte)?;
 /// let mut floats = [0; 2 * 1 * 3 * 4];
 /// plan.convert(&[1, 2, 3, 4, 5, 6], 6, &mut floats, 1)?;
 /// let blue_green_red = [3.0f32, 6.0, 2.0, 5.0, 1.0, 4.0];
@@ -33,15 +29,16 @@ use std::sync::Mutex;
 pub struct ToFloat {
     source: PixelFormat,
     width: usize,
+    height: usize,
     target: FloatFormat,
-    geometry: SourceGeometry,
     /// Which byte of a pixel each channel of the target is
     positions: [usize; 3],
-    /// The sample of each level; of a float16, the first two bytes count.
+    /// The sample of each byte; of a float16, the first two bytes count.
     ///
     /// Looking up takes 1.2 to 1.4 times as long as a memcpy of the floats out of the cache, 1.7 to 2.4
     /// times in it (640x360, one core, a Xeon with AMX); float16 is less than twice as slow for a byte.
     samples: [[u8; 4]; 256],
+    share: Share,
 }
 
 impl ToFloat {
@@ -59,16 +56,22 @@ impl ToFloat {
         range: Range,
     ) -> Result<Self, PlanError> {
         error::check_size("frame", width, height)?;
-        let red_green_blue = source.positions().ok_or(PlanError::NotRgb(source))?;
-        let geometry = SourceGeometry::new(target, width as usize, height as usize);
-        let mut positions = [0; 3];
-        for (position, channel) in red_green_blue.into_iter().zip(geometry.order) {
-            positions[channel] = position;
+        let channels = source.channels();
+        if channels.is_empty() {
+            return Err(PlanError::NotRgb(source));
         }
-        let levels = Levels::from(range);
+        let mut positions = [0; 3];
+        for (position, &channel) in channels
+            .iter()
+            .enumerate()
+            .filter(|(_, channel)| **channel < 3)
+        {
+            positions[target.positions()[channel]] = position;
+        }
+        let scale = SampleScale::from(range);
         let mut samples = [[0; 4]; 256];
-        for (level, sample) in samples.iter_mut().enumerate() {
-            let float = (level as f32 - levels.offset) / levels.scale;
+        for (byte, sample) in samples.iter_mut().enumerate() {
+            let float = ((byte << 7) as f32 - scale.offset) / scale.factor;
             match target.sample {
                 Sample::F32 => *sample = float.to_le_bytes(),
                 Sample::F16 => sample[..2].copy_from_slice(&narrow(float).to_le_bytes()),
@@ -77,22 +80,22 @@ impl ToFloat {
         Ok(Self {
             source,
             width: width as usize,
+            height: height as usize,
             target,
-            geometry,
             positions,
             samples,
+            share: Share::default(),
         })
     }
 
     /// Bytes of a float frame.
     pub fn target_bytes(&self) -> usize {
-        self.geometry.frame_bytes()
+        self.target.frame_bytes(self.width, self.height)
     }
 
     /// Number of threads that [`convert`](Self::convert) uses when it may use `threads`.
     pub fn threads(&self, threads: usize) -> usize {
-        let samples = self.geometry.row_samples() * self.geometry.height;
-        threads_worth(samples, threads).min(self.geometry.height)
+        threads_worth(3 * self.width * self.height, threads).min(self.height)
     }
 
     /// Converts one frame, whose rows start `stride` bytes apart, on up to `threads` threads: the
@@ -103,50 +106,41 @@ impl ToFloat {
     /// When `source` or `target` has not the size that the plan needs, or the pool cannot be built.
     /// Nothing has been written then.
     pub fn convert(
-        &self,
+        &mut self,
         source: &[u8],
         stride: usize,
         target: &mut [u8],
         threads: usize,
     ) -> Result<(), ConvertError> {
-        let (width, height) = (self.width, self.geometry.height);
+        let (width, height) = (self.width, self.height);
         let row_bytes = self.source.row_bytes(0, width);
         error::check_plane(0, source, stride, row_bytes, height)?;
         error::check_target(target, self.target_bytes())?;
 
-        let threads = self.threads(threads);
-        let bands = match threads {
-            1 => 1,
-            _ => (threads * BANDS_PER_THREAD).min(height),
-        };
-        let first_row = |band: usize| band * height / bands;
+        let mut share = std::mem::take(&mut self.share);
+        let threads = share.threads(self.threads(threads));
+        share.prepare(threads).map_err(ConvertError::Pool)?;
+        let n_bands = Share::bands(threads).min(height);
+        let first_row = |band: usize| band * height / n_bands;
+        let plane_row_bytes = self.plane_row_bytes();
         let mut rest = self.planes(target);
-        let bands = Mutex::new((0..bands).map(|band| {
+        let bands = (0..n_bands).map(|band| {
             let rows = first_row(band)..first_row(band + 1);
-            let bytes = rows.len() * self.plane_row_bytes();
-            (
-                rows,
-                rest.each_mut().map(|plane| split_off_start(plane, bytes)),
-            )
-        }));
-        let next_band = || lock(&bands).next();
-        let work = |(): &mut ()| {
-            while let Some((rows, mut planes)) = next_band() {
-                for row in rows {
-                    let pixels = &source[row * stride..][..row_bytes];
-                    let bytes = self.plane_row_bytes();
-                    let out = planes.each_mut().map(|plane| split_off_start(plane, bytes));
-                    self.convert_row(pixels, out);
-                }
+            let bytes = rows.len() * plane_row_bytes;
+            let planes = rest.each_mut().map(|plane| split_off_start(plane, bytes));
+            (rows, planes)
+        });
+        let workers = &mut [(); pool::MAX_THREADS][..threads];
+        share.run(workers, bands, |(), (rows, mut planes)| {
+            for row in rows {
+                let pixels = &source[row * stride..][..row_bytes];
+                let out = planes
+                    .each_mut()
+                    .map(|plane| split_off_start(plane, plane_row_bytes));
+                self.convert_row(pixels, out);
             }
-        };
-        if threads == 1 {
-            work(&mut ());
-        } else {
-            let pool = pool::shared().map_err(ConvertError::Pool)?;
-            let others = &mut [(); pool::MAX_THREADS][..threads - 1];
-            pool::work_together(pool, &mut (), others, work);
-        }
+        });
+        self.share = share;
         Ok(())
     }
 

@@ -237,6 +237,7 @@ fn two_by_two_to_four_by_four() {
 #[test]
 fn four_by_four_to_two_by_two() {
     // Outputs lie at 0.5 and 2.5: each is the mean of four pixels, here 0.5, 2.5, 3.5 and 100.75.
+    // Halves go up.
     #[rustfmt::skip]
     let levels = [
         0.0, 1.0,   2.0,   3.0,
@@ -244,7 +245,7 @@ fn four_by_four_to_two_by_two() {
         3.0, 4.0, 100.0, 101.0,
         4.0, 3.0, 101.0, 101.0,
     ];
-    assert_greys_by_hand((4, 4), &levels, (2, 2), &[0, 2, 4, 101]);
+    assert_greys_by_hand((4, 4), &levels, (2, 2), &[1, 3, 4, 101]);
 }
 
 #[test]
@@ -334,7 +335,7 @@ fn every_rgb_format_has_its_own_byte_order() {
 #[test]
 fn ranges_map_their_bounds_to_0_and_255() {
     for (range, samples, bytes) in [
-        // 0.5 is 127.5, which rounds to the even 128; 0.25 is 63.75.
+        // 0.5 is 127.5, which rounds to 128; 0.25 is 63.75.
         (
             Range::Unit,
             [0.0, 0.25, 0.5, 1.0, -0.1, 1.1],
@@ -362,14 +363,20 @@ fn ranges_map_their_bounds_to_0_and_255() {
 }
 
 #[test]
-fn halves_round_to_even() {
+fn halves_round_up() {
     let levels = [0.5, 1.5, 2.5, 3.5, 126.5, 127.5, 253.5, 254.5];
-    let greys = [0, 2, 2, 4, 126, 128, 254, 254];
+    let greys = [1, 2, 3, 4, 127, 128, 254, 255];
     assert_greys_by_hand((8, 1), &levels, (8, 1), &greys);
-    // And just beside the half: these are the next floats up and down.
-    let half = 2.5f32;
-    let levels = [half.next_down(), half, half.next_up()];
-    assert_greys_by_hand((3, 1), &levels, (3, 1), &[2, 2, 3]);
+    // And a 128th beside the half.
+    let levels = [2.5 - 1.0 / 128.0, 2.5, 2.5 + 1.0 / 128.0];
+    assert_greys_by_hand((3, 1), &levels, (3, 1), &[2, 3, 3]);
+}
+
+#[test]
+fn halves_of_a_128th_round_to_even() {
+    // 318.5, 319.5 and 320.5 become 318, 320 and 320; 320 is the half between 2 and 3.
+    let levels = [318.5 / 128.0, 319.5 / 128.0, 320.5 / 128.0];
+    assert_greys_by_hand((3, 1), &levels, (3, 1), &[2, 3, 3]);
 }
 
 #[test]
@@ -512,7 +519,7 @@ fn chroma_of_an_odd_frame_repeats_the_edge() {
 }
 
 #[test]
-fn chroma_halves_round_to_even() {
+fn chroma_halves_round_up() {
     // Cb = 128 + B / 2: 128.5, 129.5, 130.5 and 131.5, one for each chroma sample.
     let blue = [1.0, 1.0, 3.0, 3.0, 5.0, 5.0, 7.0, 7.0];
     let frame = rgb_frame(&blue.map(|blue| [0.0, 0.0, blue]));
@@ -520,7 +527,7 @@ fn chroma_halves_round_to_even() {
     // Y = 0.114 B: 0.114, 0.342, 0.57, 0.798. Cr = 128 - 0.081312 B: 127.9 to 127.4.
     let y = [0, 0, 0, 0, 1, 1, 1, 1];
     let cr = [128, 128, 128, 127];
-    let cb = [128, 130, 130, 132];
+    let cb = [129, 130, 131, 132];
     assert_by_hand(rgb_source(8, 1), &frame, target, &[&y, &cb, &cr]);
 }
 
@@ -639,11 +646,7 @@ fn assert_like_naive(source_size: (u32, u32), targets: &[Target], variant: usize
         };
         let frame = naive::noise_frame(&source, (variant * SOURCE_FORMATS.len() + index) as u64);
         let picture = targets[0].picture;
-        let image = naive::scale(
-            &naive::levels(&source, &frame),
-            picture.width,
-            picture.height,
-        );
+        let image = naive::scale(&naive::deep(&source, &frame), picture.width, picture.height);
         for target in targets {
             let expected = naive::quantise(&image, target);
             for backend in backends() {
@@ -736,7 +739,7 @@ fn like_naive_in_every_small_size() {
                 range: RANGES[variant % 3],
             };
             let frame = naive::noise_frame(&source, variant as u64);
-            let image = naive::scale(&naive::levels(&source, &frame), width, height);
+            let image = naive::scale(&naive::deep(&source, &frame), width, height);
             let rgb_format = PixelFormat::ALL[(variant / 8) % 8];
             for format in [PixelFormat::I420, PixelFormat::Nv12, rgb_format] {
                 let target = Target::new(format, width, height);
@@ -1094,7 +1097,13 @@ fn a_backend_that_is_unknown_is_refused_with_those_that_are_known() {
     let error = Plan::with_backend(rgb_source(2, 2), target, "abacus")
         .err()
         .unwrap();
-    assert_eq!(error, PlanError::Backend("abacus".to_owned()));
+    assert_eq!(
+        error,
+        PlanError::Backend {
+            name: "abacus".to_owned(),
+            known: backends().collect()
+        }
+    );
     let message = error.to_string();
     assert!(
         message.starts_with("backend abacus: this machine can run "),

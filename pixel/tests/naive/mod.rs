@@ -10,18 +10,18 @@ use lipsyncframes_pixel::{
     ChannelOrder, Layout, Matrix, PixelFormat, Quantization, Range, Sample, Source, Target,
 };
 
-/// Red, green and blue levels, 0 to 255, not rounded yet; rows from top to bottom.
+/// Red, green and blue in 128ths of a level, 0 to 32640; rows from top to bottom.
 pub struct Image {
     width: usize,
     height: usize,
-    pixels: Vec<[f32; 3]>,
+    pixels: Vec<[i64; 3]>,
 }
 
 impl Image {
     fn from_fn(
         width: usize,
         height: usize,
-        mut pixel: impl FnMut(usize, usize) -> [f32; 3],
+        mut pixel: impl FnMut(usize, usize) -> [i64; 3],
     ) -> Self {
         let mut pixels = Vec::with_capacity(width * height);
         for y in 0..height {
@@ -36,12 +36,12 @@ impl Image {
         }
     }
 
-    fn pixel(&self, x: usize, y: usize) -> [f32; 3] {
+    fn pixel(&self, x: usize, y: usize) -> [i64; 3] {
         self.pixels[y * self.width + x]
     }
 
     /// The pixel, or the nearest one of the edge.
-    fn nearest_pixel(&self, x: usize, y: usize) -> [f32; 3] {
+    fn nearest_pixel(&self, x: usize, y: usize) -> [i64; 3] {
         self.pixel(x.min(self.width - 1), y.min(self.height - 1))
     }
 }
@@ -68,6 +68,7 @@ pub fn plane_shapes(target: &Target) -> Vec<PlaneShape> {
         PixelFormat::Rgba | PixelFormat::Rgbx | PixelFormat::Bgra | PixelFormat::Bgrx => {
             &[(4 * width, height)]
         }
+        format => panic!("{format:?} is not known here"),
     };
     shapes
         .iter()
@@ -78,15 +79,15 @@ pub fn plane_shapes(target: &Target) -> Vec<PlaneShape> {
 /// Converts one frame; returns the planes, without padding.
 pub fn convert(source: &Source, target: &Target, bytes: &[u8]) -> Vec<Vec<u8>> {
     let picture = scale(
-        &levels(source, bytes),
+        &deep(source, bytes),
         target.picture.width,
         target.picture.height,
     );
     quantise(&picture, target)
 }
 
-/// Step 1: floats to levels.
-pub fn levels(source: &Source, bytes: &[u8]) -> Image {
+/// Step 1: floats to deep samples.
+pub fn deep(source: &Source, bytes: &[u8]) -> Image {
     let (width, height) = (source.width as usize, source.height as usize);
     let sample_bytes = source.format.sample.bytes();
     assert_eq!(bytes.len(), width * height * 3 * sample_bytes);
@@ -94,7 +95,7 @@ pub fn levels(source: &Source, bytes: &[u8]) -> Image {
         ChannelOrder::Rgb => [0, 1, 2],
         ChannelOrder::Bgr => [2, 1, 0],
     };
-    let level = |x: usize, y: usize, channel: usize| {
+    let sample = |x: usize, y: usize, channel: usize| {
         let index = match source.format.layout {
             Layout::Interleaved => (y * width + x) * 3 + channel,
             Layout::Planar => (channel * height + y) * width + x,
@@ -103,38 +104,40 @@ pub fn levels(source: &Source, bytes: &[u8]) -> Image {
         let sample = match source.format.sample {
             Sample::F32 => f32::from_le_bytes([0, 1, 2, 3].map(|byte| bytes[at + byte])),
             Sample::F16 => f16::from_le_bytes([0, 1].map(|byte| bytes[at + byte])).to_f32(),
+            sample => panic!("{sample:?} is not known here"),
         };
-        sample_to_level(sample, source.range)
+        sample_to_deep(sample, source.range)
     };
     Image::from_fn(width, height, |x, y| {
-        [level(x, y, red), level(x, y, green), level(x, y, blue)]
+        [sample(x, y, red), sample(x, y, green), sample(x, y, blue)]
     })
 }
 
-fn sample_to_level(sample: f32, range: Range) -> f32 {
+fn sample_to_deep(sample: f32, range: Range) -> i64 {
     let (a, b) = match range {
-        Range::Unit => (255.0, 0.0),
-        Range::SignedUnit => (127.5, 127.5),
-        Range::Byte => (1.0, 0.0),
+        Range::Unit => (32640.0, 0.0),
+        Range::SignedUnit => (16320.0, 16320.0),
+        Range::Byte => (128.0, 0.0),
+        _ => panic!("{range:?} is not known here"),
     };
     if sample.is_nan() {
-        0.0
+        0
     } else {
-        (sample * a + b).clamp(0.0, 255.0)
+        (sample * a + b).clamp(0.0, 32640.0).round_ties_even() as i64
     }
 }
 
-/// Step 2: bilinear, horizontally, then vertically.
+/// Steps 2 and 3: bilinear, horizontally, then vertically.
 pub fn scale(image: &Image, width: u32, height: u32) -> Image {
     let (width, height) = (width as usize, height as usize);
     Image::from_fn(width, height, |x, y| {
         let (left, right, x_weight) = neighbours(x, width, image.width);
         let (top, bottom, y_weight) = neighbours(y, height, image.height);
         [0, 1, 2].map(|channel| {
-            let level = |x: usize, y: usize| image.pixel(x, y)[channel];
+            let sample = |x: usize, y: usize| image.pixel(x, y)[channel];
             lerp(
-                lerp(level(left, top), level(right, top), x_weight),
-                lerp(level(left, bottom), level(right, bottom), x_weight),
+                lerp(sample(left, top), sample(right, top), x_weight),
+                lerp(sample(left, bottom), sample(right, bottom), x_weight),
                 y_weight,
             )
         })
@@ -142,21 +145,23 @@ pub fn scale(image: &Image, width: u32, height: u32) -> Image {
 }
 
 /// The two source positions that position `at` of `length` lies between, and the second one's
-/// weight.
-fn neighbours(at: usize, length: usize, source_length: usize) -> (usize, usize, f32) {
+/// weight in 16384ths.
+fn neighbours(at: usize, length: usize, source_length: usize) -> (usize, usize, i64) {
     let last = source_length - 1;
     let position = (at as f64 + 0.5) * source_length as f64 / length as f64 - 0.5;
     let position = position.clamp(0.0, last as f64);
+    // Of the whole position: that a weight of 16384 is none of the next follows from it.
     let first = position.floor();
-    let weight = (position - first) as f32;
-    (first as usize, (first as usize + 1).min(last), weight)
+    let steps = first as i64 * 16384 + ((position - first) * 16384.0 + 0.5).floor() as i64;
+    let (first, weight) = ((steps / 16384) as usize, steps % 16384);
+    (first, (first + 1).min(last), weight)
 }
 
-fn lerp(p: f32, q: f32, weight: f32) -> f32 {
-    p + (q - p) * weight
+fn lerp(p: i64, q: i64, weight: i64) -> i64 {
+    p + ((q - p) * weight + 8192).div_euclid(16384)
 }
 
-/// Steps 3 and 4: the picture on a black frame, as bytes of the target's format.
+/// Steps 4 and 5: the picture on a black frame, as bytes of the target's format.
 pub fn quantise(picture: &Image, target: &Target) -> Vec<Vec<u8>> {
     let at = target.picture;
     assert_eq!(
@@ -169,7 +174,7 @@ pub fn quantise(picture: &Image, target: &Target) -> Vec<Vec<u8>> {
         if columns.contains(&x) && rows.contains(&y) {
             picture.pixel(x - columns.start, y - rows.start)
         } else {
-            [0.0; 3]
+            [0; 3]
         }
     });
 
@@ -177,7 +182,7 @@ pub fn quantise(picture: &Image, target: &Target) -> Vec<Vec<u8>> {
         let pixels = frame.pixels.iter();
         vec![
             pixels
-                .flat_map(|pixel| pixel_bytes(pixel.map(round_to_byte)))
+                .flat_map(|pixel| pixel_bytes(pixel.map(to_byte)))
                 .collect(),
         ]
     };
@@ -195,11 +200,17 @@ pub fn quantise(picture: &Image, target: &Target) -> Vec<Vec<u8>> {
             let cb_cr = cb.into_iter().zip(cr).flat_map(|(cb, cr)| [cb, cr]);
             vec![y, cb_cr.collect()]
         }
+        format => panic!("{format:?} is not known here"),
     }
 }
 
-fn round_to_byte(level: f32) -> u8 {
-    level.round_ties_even().clamp(0.0, 255.0) as u8
+/// The nearest level, halves up.
+fn to_byte(deep: i64) -> u8 {
+    ((deep + 64) / 128) as u8
+}
+
+fn average(p: i64, q: i64) -> i64 {
+    (p + q + 1) / 2
 }
 
 /// Y in full, Cb and Cr at half width and height.
@@ -216,9 +227,9 @@ fn ycbcr_planes(frame: &Image, target: &Target) -> [Vec<u8>; 3] {
         let bottom_left = frame.nearest_pixel(x, y + 1);
         let bottom_right = frame.nearest_pixel(x + 1, y + 1);
         [0, 1, 2].map(|channel| {
-            let top = top_left[channel] + top_right[channel];
-            let bottom = bottom_left[channel] + bottom_right[channel];
-            (top + bottom) * 0.25
+            let left = average(top_left[channel], bottom_left[channel]);
+            let right = average(top_right[channel], bottom_right[channel]);
+            average(left, right)
         })
     });
     let chroma = |row: MatrixRow| means.pixels.iter().map(|&mean| row.apply(mean)).collect();
@@ -226,41 +237,50 @@ fn ycbcr_planes(frame: &Image, target: &Target) -> [Vec<u8>; 3] {
 }
 
 struct MatrixRow {
-    weights: [f32; 3],
-    offset: f32,
+    /// In 16384ths
+    weights: [i64; 3],
+    offset: i64,
 }
 
 impl MatrixRow {
-    fn apply(&self, [r, g, b]: [f32; 3]) -> u8 {
+    fn apply(&self, [r, g, b]: [i64; 3]) -> u8 {
         let [r_weight, g_weight, b_weight] = self.weights;
         let sum = r_weight * r + g_weight * g + b_weight * b;
-        round_to_byte(sum + self.offset)
+        // 128ths times 16384ths are 2^21 to a level.
+        let half = 1 << 20;
+        (self.offset + (sum + half).div_euclid(1 << 21)).clamp(0, 255) as u8
     }
 }
 
 /// The rows for Y, Cb and Cr, with Cb = (B - Y) / (2 (1 - Kb)) and Cr = (R - Y) / (2 (1 - Kr)), so
 /// that both span -0.5 to 0.5 where R, G and B span 0 to 1.
 fn matrix_rows(matrix: Matrix, quantization: Quantization) -> [MatrixRow; 3] {
-    let [kr, kg, kb]: [f64; 3] = match matrix {
-        Matrix::Bt601 => [0.299, 0.587, 0.114],
-        Matrix::Bt709 => [0.2126, 0.7152, 0.0722],
+    let [kr, kb]: [f64; 2] = match matrix {
+        Matrix::Bt601 => [0.299, 0.114],
+        Matrix::Bt709 => [0.2126, 0.0722],
+        _ => panic!("{matrix:?} is not known here"),
     };
     // How many of the 255 steps between the darkest and the brightest are used, and where luma
     // begins.
     let (luma_steps, chroma_steps, darkest) = match quantization {
-        Quantization::Full => (255.0, 255.0, 0.0),
-        Quantization::Limited => (219.0, 224.0, 16.0),
+        Quantization::Full => (255.0, 255.0, 0),
+        Quantization::Limited => (219.0, 224.0, 16),
+        _ => panic!("{quantization:?} is not known here"),
     };
-    let row = |weights: [f64; 3], steps: f64, offset: f32| MatrixRow {
-        weights: weights.map(|weight| (weight * steps / 255.0) as f32),
-        offset,
+    let row = |[r, b, sum]: [f64; 3], steps: f64, offset: i64| {
+        let [r, b, sum] =
+            [r, b, sum].map(|weight| (16384.0 * weight * (steps / 255.0) + 0.5).floor() as i64);
+        MatrixRow {
+            weights: [r, sum - r - b, b],
+            offset,
+        }
     };
-    let cb = [-kr, -kg, 1.0 - kb].map(|weight| weight / (2.0 * (1.0 - kb)));
-    let cr = [1.0 - kr, -kg, -kb].map(|weight| weight / (2.0 * (1.0 - kr)));
+    let cb = [-kr, 1.0 - kb].map(|weight| weight / (2.0 * (1.0 - kb)));
+    let cr = [1.0 - kr, -kb].map(|weight| weight / (2.0 * (1.0 - kr)));
     [
-        row([kr, kg, kb], luma_steps, darkest),
-        row(cb, chroma_steps, 128.0),
-        row(cr, chroma_steps, 128.0),
+        row([kr, kb, 1.0], luma_steps, darkest),
+        row([cb[0], cb[1], 0.0], chroma_steps, 128),
+        row([cr[0], cr[1], 0.0], chroma_steps, 128),
     ]
 }
 
@@ -301,6 +321,7 @@ pub fn level_to_sample(level: f32, range: Range) -> f32 {
         Range::Unit => level / 255.0,
         Range::SignedUnit => level / 127.5 - 1.0,
         Range::Byte => level,
+        _ => panic!("{range:?} is not known here"),
     }
 }
 
@@ -332,6 +353,7 @@ pub fn noise_frame(source: &Source, seed: u64) -> Vec<u8> {
     match source.format.sample {
         Sample::F32 => floats,
         Sample::F16 => to_float16(&floats),
+        sample => panic!("{sample:?} is not known here"),
     }
 }
 

@@ -1,0 +1,133 @@
+//! The loops over pixels. [`scalar`] is the specification: what every backend computes, to the byte.
+//!
+//! A source row goes through four stages: *read* makes deep samples of its floats, *across* scales
+//! them to the width of the picture, *down* blends two such rows, *write* makes bytes of the result.
+//! Deep rows between the stages are pixels of four samples, red, green and blue in the order in which
+//! the source has them; the fourth counts for nothing.
+//!
+//! [`stages`] has all of them once, for vectors of any length; [`avx2`] and its like have the
+//! instructions.
+
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod backend;
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+mod columns;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod scalar;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[allow(unsafe_code, reason = "vectors are loaded and stored through pointers")]
+mod stages;
+
+pub use columns::Columns;
+
+use crate::arithmetic::{SampleScale, YCbCr};
+use crate::format::Sample;
+use std::sync::LazyLock;
+
+/// Environment variable that names the backend to use.
+const VARIABLE: &str = "LIPSYNCFRAMES_BACKEND";
+
+/// Samples of a pixel in a deep row.
+pub const DEEP_PIXEL: usize = 4;
+
+/// Samples that a deep row must have for a row of `width` pixels: kernels work on whole vectors, and
+/// read and write beyond its end.
+pub fn deep_row_samples(width: usize) -> usize {
+    DEEP_PIXEL * width.next_multiple_of(64) + 64
+}
+
+/// Bytes that a kernel may read after a source row, for the same reason.
+pub const READABLE_AFTER_ROW: usize = 512;
+
+/// One source row, and [`READABLE_AFTER_ROW`] bytes after it, of each plane if there are several.
+#[derive(Debug, Clone, Copy)]
+pub struct SourceRow<'a> {
+    pub sample: Sample,
+    pub samples: Samples<'a>,
+    pub scale: SampleScale,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum Samples<'a> {
+    Interleaved(&'a [u8]),
+    /// The rows of the three planes, in the order in which the frame has them
+    Planar([&'a [u8]; 3]),
+}
+
+/// A deep row between two others: `lerp(top, bottom, weight)`.
+///
+/// Kernels blend it as they use it, which saves storing it and loading it again.
+#[derive(Debug, Clone, Copy)]
+pub struct BlendedRow<'a> {
+    pub top: &'a [i16],
+    pub bottom: &'a [i16],
+    /// Of the bottom row, in 16384ths
+    pub weight: i16,
+}
+
+/// Which sample of a deep pixel each byte of a pixel is; 3 for what is always 255.
+pub type PixelBytes = [usize];
+
+/// Where chroma goes.
+pub enum Chroma<'a> {
+    /// A row of Cb and one of Cr
+    Planar(&'a mut [u8], &'a mut [u8]),
+    /// Cb and Cr side by side
+    Interleaved(&'a mut [u8]),
+}
+
+/// The inner loops of a conversion.
+pub struct Kernels {
+    /// The backend's name, as `stats` shows it and [`VARIABLE`] takes it
+    pub name: &'static str,
+    /// Reads a row, and scales it to the width of the picture. `scratch` has room for a deep row of the
+    /// source's width.
+    pub scale_row: fn(row: SourceRow, columns: &Columns, scratch: &mut [i16], out: &mut [i16]),
+    /// A row as pixels of the RGB family, 3 or 4 bytes each
+    pub write_rgb: fn(row: BlendedRow, bytes: &PixelBytes, out: &mut [u8]),
+    /// Two rows as luma and as chroma, each of the mean of its 2x2 pixels. Where the width is odd, the
+    /// rows have the last pixel once more.
+    pub write_ycbcr: fn(rows: [BlendedRow; 2], ycbcr: &YCbCr, luma: [&mut [u8]; 2], chroma: Chroma),
+}
+
+/// The backends that this machine can run, the fastest first.
+pub fn available() -> impl Iterator<Item = &'static Kernels> {
+    let special = [
+        #[cfg(target_arch = "x86_64")]
+        avx2::kernels(),
+        #[cfg(target_arch = "aarch64")]
+        neon::kernels(),
+    ];
+    special
+        .into_iter()
+        .flatten()
+        .chain(std::iter::once(&scalar::KERNELS))
+}
+
+/// The kernels to use: what the environment variable names, else the fastest.
+pub fn chosen() -> &'static Kernels {
+    static CHOSEN: LazyLock<&Kernels> = LazyLock::new(choose);
+    *CHOSEN
+}
+
+fn choose() -> &'static Kernels {
+    let fastest = available().next().unwrap_or(&scalar::KERNELS);
+    let Some(name) = std::env::var_os(VARIABLE) else {
+        return fastest;
+    };
+    available()
+        .find(|kernels| name == kernels.name)
+        .unwrap_or_else(|| {
+            let names: Vec<&str> = available().map(|kernels| kernels.name).collect();
+            eprintln!(
+                "lipsyncframes: {VARIABLE}={} is not among what this machine can run, {}: using {}",
+                name.display(),
+                names.join(", "),
+                fastest.name
+            );
+            fastest
+        })
+}

@@ -1,0 +1,174 @@
+//! The specification: what every backend computes, one sample after the other.
+
+use super::columns::Columns;
+use super::{BlendedRow, Chroma, DEEP_PIXEL, Kernels, PixelBytes, Samples, SourceRow};
+use crate::arithmetic::{Component, DEEPEST, SampleScale, YCbCr};
+use crate::format::Sample;
+
+pub static KERNELS: Kernels = Kernels {
+    name: "scalar",
+    scale_row,
+    write_rgb,
+    write_ycbcr,
+};
+
+/// Float to deep sample. Rust does not fuse the product and the sum, and `as` makes NaN 0.
+fn deep_sample(float: f32, scale: SampleScale) -> i16 {
+    let value = float * scale.factor + scale.offset;
+    value.clamp(0.0, f32::from(DEEPEST)).round_ties_even() as i16
+}
+
+/// `weight` is in 16384ths.
+fn lerp(p: i16, q: i16, weight: i16) -> i16 {
+    let difference = i32::from(q) - i32::from(p);
+    p + ((difference * i32::from(weight) + 8192) >> 14) as i16
+}
+
+/// The middle of two.
+fn average(p: i16, q: i16) -> i16 {
+    ((i32::from(p) + i32::from(q) + 1) >> 1) as i16
+}
+
+fn level(deep: i16) -> u8 {
+    ((i32::from(deep) + 64) >> 7) as u8
+}
+
+fn component(component: &Component, pixel: [i16; DEEP_PIXEL]) -> u8 {
+    let products = pixel.into_iter().zip(component.factors);
+    let sum: i32 = products
+        .map(|(deep, factor)| i32::from(deep) * i32::from(factor))
+        .sum();
+    ((sum + component.offset) >> 21).clamp(0, 255) as u8
+}
+
+/// IEEE 754 binary16 to binary32, which has room for all of it.
+fn widen(half: u16) -> f32 {
+    let sign = if half & 0x8000 == 0 { 1.0 } else { -1.0 };
+    let fraction = f32::from(half & 0x3ff) / 1024.0;
+    let magnitude = match half >> 10 & 0x1f {
+        0 => fraction * 2f32.powi(-14),
+        31 if fraction == 0.0 => f32::INFINITY,
+        31 => f32::NAN,
+        exponent => (1.0 + fraction) * 2f32.powi(i32::from(exponent) - 15),
+    };
+    sign * magnitude
+}
+
+fn float(samples: &[u8], index: usize, sample: Sample) -> f32 {
+    match sample {
+        Sample::F32 => f32::from_le_bytes(samples.as_chunks().0[index]),
+        Sample::F16 => widen(u16::from_le_bytes(samples.as_chunks().0[index])),
+    }
+}
+
+fn scale_row(row: SourceRow, columns: &Columns, _scratch: &mut [i16], out: &mut [i16]) {
+    let sample = |pixel: usize, channel: usize| {
+        let float = match row.samples {
+            Samples::Interleaved(samples) => float(samples, 3 * pixel + channel, row.sample),
+            Samples::Planar(planes) => float(planes[channel], pixel, row.sample),
+        };
+        deep_sample(float, row.scale)
+    };
+    let (out, _) = out.as_chunks_mut::<DEEP_PIXEL>();
+    for (out, tap) in out.iter_mut().zip(&columns.taps) {
+        for channel in 0..3 {
+            let (p, q) = (sample(tap.first, channel), sample(tap.second, channel));
+            out[channel] = lerp(p, q, tap.weight);
+        }
+    }
+}
+
+/// Pixel `x` of a blended row.
+fn pixel(row: BlendedRow, x: usize) -> [i16; DEEP_PIXEL] {
+    let [top, bottom] = [row.top, row.bottom].map(|row| row.as_chunks::<DEEP_PIXEL>().0[x]);
+    std::array::from_fn(|channel| lerp(top[channel], bottom[channel], row.weight))
+}
+
+fn write_rgb(row: BlendedRow, bytes: &PixelBytes, out: &mut [u8]) {
+    for (x, out) in out.chunks_exact_mut(bytes.len()).enumerate() {
+        let pixel = pixel(row, x);
+        for (out, &channel) in out.iter_mut().zip(bytes) {
+            *out = if channel < 3 {
+                level(pixel[channel])
+            } else {
+                255
+            };
+        }
+    }
+}
+
+fn write_ycbcr(rows: [BlendedRow; 2], ycbcr: &YCbCr, luma: [&mut [u8]; 2], chroma: Chroma) {
+    for (row, luma) in rows.into_iter().zip(luma) {
+        for (x, out) in luma.iter_mut().enumerate() {
+            *out = component(&ycbcr.y, pixel(row, x));
+        }
+    }
+    let mean = |x: usize| -> [i16; DEEP_PIXEL] {
+        let [left, right] = [2 * x, 2 * x + 1].map(|x| rows.map(|row| pixel(row, x)));
+        std::array::from_fn(|channel| {
+            let vertical =
+                |[top, bottom]: [[i16; DEEP_PIXEL]; 2]| average(top[channel], bottom[channel]);
+            average(vertical(left), vertical(right))
+        })
+    };
+    match chroma {
+        Chroma::Planar(cb, cr) => {
+            for (x, (cb, cr)) in cb.iter_mut().zip(cr).enumerate() {
+                *cb = component(&ycbcr.cb, mean(x));
+                *cr = component(&ycbcr.cr, mean(x));
+            }
+        }
+        Chroma::Interleaved(out) => {
+            for (x, out) in out.as_chunks_mut().0.iter_mut().enumerate() {
+                *out = [&ycbcr.cb, &ycbcr.cr].map(|row| component(row, mean(x)));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arithmetic::Range;
+
+    #[test]
+    fn deep_samples_round_half_to_even_and_saturate() {
+        let byte = SampleScale::from(Range::Byte);
+        for (float, deep) in [
+            (0.5 / 128.0, 0),
+            (1.5 / 128.0, 2),
+            (2.5 / 128.0, 2),
+            (254.5, 32576),
+            (255.0, 32640),
+            (255.1, 32640),
+            (-0.1, 0),
+            (f32::NAN, 0),
+            (-f32::NAN, 0),
+            (f32::INFINITY, 32640),
+            (f32::NEG_INFINITY, 0),
+            (f32::MAX, 32640),
+            (f32::from_bits(1), 0),
+        ] {
+            assert_eq!(deep_sample(float, byte), deep, "{float}");
+        }
+        let signed = SampleScale::from(Range::SignedUnit);
+        assert_eq!(
+            [-1.0, 0.0, 1.0].map(|float| deep_sample(float, signed)),
+            [0, 16320, 32640]
+        );
+        assert_eq!(deep_sample(f32::NAN, signed), 0);
+    }
+
+    #[test]
+    fn lerp_rounds_half_up_in_both_directions() {
+        assert_eq!(lerp(0, 1, 8192), 1);
+        assert_eq!(lerp(1, 0, 8192), 1);
+        assert_eq!(lerp(0, 32640, 16383), 32638);
+        assert_eq!(lerp(32640, 0, 16383), 2);
+        assert_eq!(lerp(7, 9999, 0), 7);
+        // What vector backends do instead at half the width.
+        for (p, q) in [(0, 1), (5, 2), (32640, 32639), (32640, 0)] {
+            assert_eq!(lerp(p, q, 8192), average(p, q));
+        }
+    }
+}

@@ -3,8 +3,8 @@
 use crate::arithmetic::{SampleScale, Tap, YCbCr};
 use crate::format::{FloatFormat, Layout, PixelFormat, Planes};
 use crate::kernel::{
-    BlendedRow, Chroma, Columns, DEEP_PIXEL, Kernels, READABLE_AFTER_ROW, Samples, SourceRow,
-    deep_row_samples,
+    BlendedRow, Chroma, Columns, DEEP_PIXEL, Kernels, PixelBytes, READABLE_AFTER_ROW, Samples,
+    SourceRow, deep_row_samples,
 };
 
 /// Everything that the bands of a conversion have in common.
@@ -15,8 +15,7 @@ pub struct Recipe {
     pub columns: Columns,
     pub rows: Vec<Tap>,
     pub format: PixelFormat,
-    /// Which deep sample each byte of a pixel is
-    pub pixel_bytes: Vec<usize>,
+    pub pixel_bytes: PixelBytes,
     pub ycbcr: YCbCr,
 }
 

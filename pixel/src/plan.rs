@@ -4,7 +4,7 @@ use crate::arithmetic::{self, YCbCr};
 use crate::band::{self, Recipe, Scratch, SourceGeometry};
 use crate::error::{self, ConvertError, PlanError};
 use crate::format::{PixelFormat, Planes, Rectangle, Source, Target, split_off_top};
-use crate::kernel::{self, Columns, Kernels};
+use crate::kernel::{self, Columns, Kernels, PixelBytes};
 use crate::share::{Share, threads_worth};
 
 /// A conversion, ready to run on any number of frames.
@@ -54,6 +54,7 @@ impl Plan {
         let picture = target.picture;
         let positions = source.format.positions();
         let channels = target.format.channels().iter();
+        let channels = channels.map(|&channel| *positions.get(channel).unwrap_or(&channel));
         Ok(Self {
             target,
             recipe: Recipe {
@@ -67,9 +68,7 @@ impl Plan {
                 columns: Columns::new(width, picture.width as usize),
                 rows: arithmetic::taps(height, picture.height as usize),
                 format: target.format,
-                pixel_bytes: channels
-                    .map(|&channel| positions.get(channel).copied().unwrap_or(channel))
-                    .collect(),
+                pixel_bytes: PixelBytes::new(channels.collect()),
                 ycbcr: YCbCr::new(target.matrix, target.quantization, positions),
             },
             scratch: Vec::new(),

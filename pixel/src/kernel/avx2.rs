@@ -72,7 +72,7 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn store_bytes<const UNIT: usize>(self, words: __m256i, to: *mut u8) {
+    unsafe fn store_pairs(self, words: __m256i, to: *mut u8) {
         // SAFETY: as the caller promises; stores need no alignment.
         unsafe {
             let bytes = _mm256_packus_epi16(words, words);
@@ -80,11 +80,22 @@ impl Simd for Avx2 {
                 _mm256_castsi256_si128(bytes),
                 _mm256_extracti128_si256::<1>(bytes),
             );
-            let bytes = match UNIT {
-                1 => _mm_unpacklo_epi8(low, high),
-                _ => _mm_unpacklo_epi16(low, high),
-            };
-            _mm_storeu_si128(to.cast(), bytes);
+            _mm_storeu_si128(to.cast(), _mm_unpacklo_epi16(low, high));
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_apart(self, words: __m256i, first: *mut u8, second: *mut u8) {
+        // SAFETY: as the caller promises; stores need no alignment.
+        unsafe {
+            let bytes = _mm256_packus_epi16(words, words);
+            let (low, high) = (
+                _mm256_castsi256_si128(bytes),
+                _mm256_extracti128_si256::<1>(bytes),
+            );
+            let bytes = _mm_castsi128_pd(_mm_unpacklo_epi8(low, high));
+            _mm_storel_pd(first.cast(), bytes);
+            _mm_storeh_pd(second.cast(), bytes);
         }
     }
 
@@ -108,6 +119,10 @@ impl Simd for Avx2 {
         fn mul_round(a: __m256i, b: __m256i) -> __m256i { _mm256_mulhrs_epi16(a, b) }
         fn average(a: __m256i, b: __m256i) -> __m256i { _mm256_avg_epu16(a, b) }
         fn or(a: __m256i, b: __m256i) -> __m256i { _mm256_or_si256(a, b) }
+        fn odd_samples(a: __m256i) -> __m256i { _mm256_srli_epi32::<16>(a) }
+        fn even_samples(a: __m256i, b: __m256i) -> __m256i {
+            _mm256_blend_epi16::<0b1010_1010>(a, _mm256_slli_epi32::<16>(b))
+        }
         fn mul_add_pairs(a: __m256i, b: __m256i) -> __m256i { _mm256_madd_epi16(a, b) }
         fn add_neighbours(a: __m256i, b: __m256i) -> __m256i { _mm256_hadd_epi32(a, b) }
         fn add_i32(a: __m256i, b: __m256i) -> __m256i { _mm256_add_epi32(a, b) }

@@ -68,8 +68,36 @@ pub struct BlendedRow<'a> {
     pub weight: i16,
 }
 
-/// Which sample of a deep pixel each byte of a pixel is; 3 for what is always 255.
-pub type PixelBytes = [usize];
+/// What the bytes of a pixel of the RGB family are.
+#[derive(Debug)]
+pub struct PixelBytes {
+    /// Which sample of a deep pixel each byte is; 3 for what is always 255
+    pub channels: Vec<usize>,
+    /// For four pixels, the byte of four deep pixels' bytes that each byte is; 128 for none
+    pub control: [u8; 16],
+    /// 255 where the byte is always 255
+    pub always: [u8; 16],
+}
+
+impl PixelBytes {
+    pub fn new(channels: Vec<usize>) -> Self {
+        let (mut control, mut always) = ([128; 16], [0; 16]);
+        for (at, (pixel, &channel)) in (0..4)
+            .flat_map(|pixel| channels.iter().map(move |channel| (pixel, channel)))
+            .enumerate()
+        {
+            match channel {
+                3 => always[at] = 255,
+                _ => control[at] = (4 * pixel + channel) as u8,
+            }
+        }
+        Self {
+            channels,
+            control,
+            always,
+        }
+    }
+}
 
 /// Where chroma goes.
 pub enum Chroma<'a> {

@@ -85,9 +85,9 @@ fn pixel(row: BlendedRow, x: usize) -> [i16; DEEP_PIXEL] {
 }
 
 fn write_rgb(row: BlendedRow, bytes: &PixelBytes, out: &mut [u8]) {
-    for (x, out) in out.chunks_exact_mut(bytes.len()).enumerate() {
+    for (x, out) in out.chunks_exact_mut(bytes.channels.len()).enumerate() {
         let pixel = pixel(row, x);
-        for (out, &channel) in out.iter_mut().zip(bytes) {
+        for (out, &channel) in out.iter_mut().zip(&bytes.channels) {
             *out = if channel < 3 {
                 level(pixel[channel])
             } else {

@@ -42,12 +42,19 @@ pub trait Simd: Copy {
     ///
     /// 16 bytes can be written at `stride` times the number of each lane from `to`.
     unsafe fn store_lanes(self, vector: Self::Ints, to: *mut u8, stride: usize);
-    /// Eight words a lane as bytes: `UNIT` bytes of each lane, then the next of each.
+    /// Eight words a lane as bytes: two of each lane, then the next two.
     ///
     /// # Safety
     ///
     /// Half a vector can be written to `to`.
-    unsafe fn store_bytes<const UNIT: usize>(self, words: Self::Ints, to: *mut u8);
+    unsafe fn store_pairs(self, words: Self::Ints, to: *mut u8);
+    /// Eight words a lane as bytes, four of them to `first`: one of each lane, then the next; and the
+    /// other four to `second`.
+    ///
+    /// # Safety
+    ///
+    /// A quarter of a vector can be written to each.
+    unsafe fn store_apart(self, words: Self::Ints, first: *mut u8, second: *mut u8);
     /// Asks for the cache line of any address.
     fn prefetch(self, address: *const u8);
 
@@ -70,6 +77,10 @@ pub trait Simd: Copy {
     /// `(a + b + 1) >> 1`, of what is not negative
     fn average(self, a: Self::Ints, b: Self::Ints) -> Self::Ints;
     fn or(self, a: Self::Ints, b: Self::Ints) -> Self::Ints;
+    /// The second i16 of each pair in the place of the first; the second is any.
+    fn odd_samples(self, a: Self::Ints) -> Self::Ints;
+    /// Pairs of the first i16 of each pair
+    fn even_samples(self, a: Self::Ints, b: Self::Ints) -> Self::Ints;
     /// Sums of neighbouring products of i16, as i32
     fn mul_add_pairs(self, a: Self::Ints, b: Self::Ints) -> Self::Ints;
     /// Sums of neighbouring i32, those of `a` and then those of `b`
@@ -175,8 +186,12 @@ impl<S: Simd, const F16: bool, const OFFSET: bool> Reader<S, F16, OFFSET> {
     #[inline(always)]
     unsafe fn packed(self, from: *const u8, first: usize, second: usize, stride: usize) -> S::Ints {
         // SAFETY: as the caller promises.
-        let [first, second] = [first, second]
-            .map(|index| unsafe { self.lanes(from.add(index * Self::SAMPLE_BYTES), stride) });
+        let (first, second) = unsafe {
+            (
+                self.lanes(from.add(first * Self::SAMPLE_BYTES), stride),
+                self.lanes(from.add(second * Self::SAMPLE_BYTES), stride),
+            )
+        };
         self.simd.pack_u16(first, second)
     }
 
@@ -276,34 +291,23 @@ impl<S: Simd, const F16: bool, const OFFSET: bool> Reader<S, F16, OFFSET> {
         assert!(out.len() >= blocks * block * DEEP_PIXEL);
         let [first, second, third] = planes.map(|plane| Self::blocks(plane, 2 * block, blocks));
         let outs = out.chunks_exact_mut(block * DEEP_PIXEL);
-        let lefts_rights = simd.splat_lane(&[0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15]);
         for (((first, second), third), out) in first.zip(second).zip(third).zip(outs) {
-            let mut means = [simd.splat_i16(0); 3];
-            for (means, from) in means.iter_mut().zip([first, second, third]) {
-                prefetch_after(
-                    simd,
-                    from,
-                    2 * block * Self::SAMPLE_BYTES,
-                    PREFETCH_BYTES / 3,
-                );
-                // SAFETY: a block is read.
-                let (a, b) = unsafe {
-                    let second_half = 2 * vector;
-                    (
-                        self.packed(from, 0, vector, 4),
-                        self.packed(from, second_half, second_half + vector, 4),
-                    )
-                };
-                let a = simd.shuffle_bytes(a, lefts_rights);
-                let b = simd.shuffle_bytes(b, lefts_rights);
-                *means = simd.average(simd.low_i64(a, b), simd.high_i64(a, b));
-            }
-            // Lanes have two pixels of each of four vectors.
-            for (index, pixels) in interleave(simd, means).into_iter().enumerate() {
+            // Each vector has the pairs of two of those that are made, their means in the even samples.
+            for (vector, start) in [(0, 0), (1, 2 * vector)] {
+                let mut means = [simd.splat_i16(0); 3];
+                for (means, from) in means.iter_mut().zip([first, second, third]) {
+                    // SAFETY: a block is read.
+                    let pairs = unsafe { self.packed(from, start, start + 4 * S::LANES, 4) };
+                    *means = simd.average(pairs, simd.odd_samples(pairs));
+                }
+                let [first, second, third] = means;
+                let first_two = simd.even_samples(first, second);
                 // SAFETY: these are the four vectors of a block.
                 unsafe {
-                    let to = out.as_mut_ptr().add(index * 2 * S::LANES * DEEP_PIXEL);
-                    simd.store(pixels, to.cast());
+                    let to = out.as_mut_ptr().add(vector * block / 2 * DEEP_PIXEL);
+                    simd.store(simd.low_i32(first_two, third), to.cast());
+                    let to = to.add(2 * S::LANES * DEEP_PIXEL);
+                    simd.store(simd.high_i32(first_two, third), to.cast());
                 }
             }
         }
@@ -478,14 +482,72 @@ impl<'a, S: Simd, const BLEND: bool> Blender<'a, S, BLEND> {
             lerp(simd, top, bottom, self.twice_weight)
         }
     }
+
+    /// The four vectors from pixel `x` on.
+    ///
+    /// # Safety
+    ///
+    /// Their pixels are among those promised.
+    #[inline(always)]
+    unsafe fn block(self, x: usize) -> [S::Ints; 4] {
+        let vector = 2 * S::LANES;
+        // SAFETY: as the caller promises.
+        unsafe {
+            [
+                self.vector(x),
+                self.vector(x + vector),
+                self.vector(x + 2 * vector),
+                self.vector(x + 3 * vector),
+            ]
+        }
+    }
 }
 
 /// The rest of a row that is no whole block, with room for two.
 const REST_BYTES: usize = 192;
 
+/// Where a kernel writes a row block by block: to the row as long as there is room, and then to a buffer.
+struct Blocks<'a> {
+    row: &'a mut [u8],
+    /// In the row
+    whole: usize,
+    /// Bytes of a block
+    block: usize,
+    rest: [u8; REST_BYTES],
+}
+
+impl<'a> Blocks<'a> {
+    #[inline(always)]
+    fn new(row: &'a mut [u8], block: usize, excess: usize) -> Self {
+        Self {
+            whole: row.len().saturating_sub(excess) / block,
+            row,
+            block,
+            rest: [0; REST_BYTES],
+        }
+    }
+
+    /// Where block `index` belongs.
+    #[inline(always)]
+    fn at(&mut self, index: usize) -> *mut u8 {
+        let start = index * self.block;
+        match index < self.whole {
+            // SAFETY: the block and its excess are in the row.
+            true => unsafe { self.row.as_mut_ptr().add(start) },
+            false => self.rest[start - self.whole * self.block..].as_mut_ptr(),
+        }
+    }
+
+    #[inline(always)]
+    fn finish(self) {
+        let rest = &mut self.row[self.whole * self.block..];
+        rest.copy_from_slice(&self.rest[..rest.len()]);
+    }
+}
+
 #[inline(always)]
 pub fn write_rgb<S: Simd>(simd: S, row: BlendedRow, bytes: &PixelBytes, out: &mut [u8]) {
-    match (row.weight, bytes.len()) {
+    match (row.weight, bytes.channels.len()) {
         (0, 3) => write_rgb_as::<S, false, 3>(simd, row, bytes, out),
         (0, _) => write_rgb_as::<S, false, 4>(simd, row, bytes, out),
         (_, 3) => write_rgb_as::<S, true, 3>(simd, row, bytes, out),
@@ -500,17 +562,8 @@ fn write_rgb_as<S: Simd, const BLEND: bool, const PIXEL: usize>(
     bytes: &PixelBytes,
     out: &mut [u8],
 ) {
-    let (mut control, mut always) = ([128; 16], [0; 16]);
-    for pixel in 0..4 {
-        for (byte, &channel) in bytes.iter().enumerate() {
-            let at = PIXEL * pixel + byte;
-            match channel {
-                3 => always[at] = 255,
-                _ => control[at] = (4 * pixel + channel) as u8,
-            }
-        }
-    }
-    let (control, always) = (simd.splat_lane(&control), simd.splat_lane(&always));
+    let control = simd.splat_lane(&bytes.control);
+    let always = simd.splat_lane(&bytes.always);
     // (deep * 256 + 16384) >> 15 is (deep + 64) >> 7.
     let to_level = simd.splat_i16(256);
     let vector = 2 * S::LANES;
@@ -518,17 +571,9 @@ fn write_rgb_as<S: Simd, const BLEND: bool, const PIXEL: usize>(
     let blocks = (out.len() / PIXEL).div_ceil(block);
     let row = Blender::<S, BLEND>::new(simd, row, blocks * block);
     // A lane of three bytes a pixel ends with four bytes too many, which the next lane puts right.
-    let (block_bytes, excess) = (block * PIXEL, 4 * (4 - PIXEL));
-    let whole = out.len().saturating_sub(excess) / block_bytes;
-    let start = out.as_mut_ptr();
-    let mut rest = [0; REST_BYTES];
+    let mut out = Blocks::new(out, block * PIXEL, 4 * (4 - PIXEL));
     for index in 0..blocks {
-        let to = match index < whole {
-            // SAFETY: the block and its excess are in `out`.
-            true => unsafe { start.add(index * block_bytes) },
-            false => rest[(index - whole) * block_bytes..].as_mut_ptr(),
-        };
-        // SAFETY: the row has all blocks, and there is room for this one with its excess.
+        // SAFETY: the row has all blocks, and there is room for them where they are written.
         unsafe {
             let x = index * block;
             let first = simd.mul_round(row.vector(x), to_level);
@@ -536,17 +581,13 @@ fn write_rgb_as<S: Simd, const BLEND: bool, const PIXEL: usize>(
             let pixels = simd.packed_in_order(simd.pack_u8(first, second));
             let pixels = simd.or(simd.shuffle_bytes(pixels, control), always);
             match PIXEL {
-                3 => simd.store_lanes(pixels, to, 4 * PIXEL),
-                _ => simd.store(pixels, to),
+                3 => simd.store_lanes(pixels, out.at(index), 4 * PIXEL),
+                _ => simd.store(pixels, out.at(index)),
             }
         }
     }
-    let out = &mut out[whole * block_bytes..];
-    out.copy_from_slice(&rest[..out.len()]);
+    out.finish();
 }
-
-/// Bytes of luma that the longest vectors make at a time.
-const LUMA_BYTES: usize = 32;
 
 /// A [`Component`] in vectors
 #[derive(Clone, Copy)]
@@ -603,10 +644,10 @@ pub fn write_ycbcr<S: Simd>(
 #[inline(always)]
 fn write_ycbcr_as<S: Simd, const BLEND: bool>(
     simd: S,
-    rows: [BlendedRow; 2],
+    [top, bottom]: [BlendedRow; 2],
     ycbcr: &YCbCr,
-    mut luma: [&mut [u8]; 2],
-    mut chroma: Chroma,
+    luma: [&mut [u8]; 2],
+    chroma: Chroma,
 ) {
     let vector = 2 * S::LANES;
     let block = 4 * vector;
@@ -615,60 +656,41 @@ fn write_ycbcr_as<S: Simd, const BLEND: bool>(
     let cb = Factors::new(simd, &ycbcr.cb);
     let cr = Factors::new(simd, &ycbcr.cr);
     let side_by_side = simd.splat_lane(&[0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15]);
-    let rows = rows.map(|row| Blender::<S, BLEND>::new(simd, row, blocks * block));
-    for x in (0..blocks).map(|index| index * block) {
-        // SAFETY: the rows have all blocks.
-        let pixels = rows.map(|row| unsafe {
-            [
-                row.vector(x),
-                row.vector(x + vector),
-                row.vector(x + 2 * vector),
-                row.vector(x + 3 * vector),
-            ]
-        });
-        for ([a, b, c, d], luma) in pixels.into_iter().zip(&mut luma) {
+    let top = Blender::<S, BLEND>::new(simd, top, blocks * block);
+    let bottom = Blender::<S, BLEND>::new(simd, bottom, blocks * block);
+    let [luma_top, luma_bottom] = luma;
+    let mut luma_top = Blocks::new(luma_top, block, 0);
+    let mut luma_bottom = Blocks::new(luma_bottom, block, 0);
+    let (first, second, is_planar) = match chroma {
+        Chroma::Planar(cb, cr) => (cb, cr, true),
+        Chroma::Interleaved(out) => (out, &mut [][..], false),
+    };
+    let chroma_block = if is_planar { block / 2 } else { block };
+    let mut first = Blocks::new(first, chroma_block, 0);
+    let mut second = Blocks::new(second, chroma_block, 0);
+    for index in 0..blocks {
+        // SAFETY: the rows have all blocks, and there is room for them where they are written.
+        unsafe {
+            let [a, b, c, d] = top.block(index * block);
+            let [e, f, g, h] = bottom.block(index * block);
             // Lanes have two pixels of each vector.
-            let words = simd.pack_i16(y.of(a, b), y.of(c, d));
-            let mut bytes = [0; LUMA_BYTES];
-            // SAFETY: there is room for half of the longest vector.
-            unsafe { simd.store_bytes::<2>(words, bytes.as_mut_ptr()) };
-            put(luma, x, &bytes[..block]);
-        }
-        let [[a, b, c, d], bottom] = pixels;
-        let a = simd.average(a, bottom[0]);
-        let b = simd.average(b, bottom[1]);
-        let c = simd.average(c, bottom[2]);
-        let d = simd.average(d, bottom[3]);
-        let left = simd.average(simd.low_i64(a, b), simd.high_i64(a, b));
-        let right = simd.average(simd.low_i64(c, d), simd.high_i64(c, d));
-        // Lanes have a mean of each vector's pixels: four of Cb, and then of Cr.
-        let words = simd.pack_i16(cb.of(left, right), cr.of(left, right));
-        let mut bytes = [0; LUMA_BYTES];
-        match &mut chroma {
-            Chroma::Planar(cb, cr) => {
-                // SAFETY: there is room for half of the longest vector.
-                unsafe { simd.store_bytes::<1>(words, bytes.as_mut_ptr()) };
-                put(cb, x / 2, &bytes[..block / 2]);
-                put(cr, x / 2, &bytes[block / 2..block]);
-            }
-            Chroma::Interleaved(out) => {
-                let words = simd.shuffle_bytes(words, side_by_side);
-                // SAFETY: there is room for half of the longest vector.
-                unsafe { simd.store_bytes::<2>(words, bytes.as_mut_ptr()) };
-                put(out, x, &bytes[..block]);
+            simd.store_pairs(simd.pack_i16(y.of(a, b), y.of(c, d)), luma_top.at(index));
+            simd.store_pairs(simd.pack_i16(y.of(e, f), y.of(g, h)), luma_bottom.at(index));
+            let (a, b) = (simd.average(a, e), simd.average(b, f));
+            let (c, d) = (simd.average(c, g), simd.average(d, h));
+            let left = simd.average(simd.low_i64(a, b), simd.high_i64(a, b));
+            let right = simd.average(simd.low_i64(c, d), simd.high_i64(c, d));
+            // Lanes have one mean of each vector: four of Cb, and then of Cr.
+            let words = simd.pack_i16(cb.of(left, right), cr.of(left, right));
+            if is_planar {
+                simd.store_apart(words, first.at(index), second.at(index));
+            } else {
+                simd.store_pairs(simd.shuffle_bytes(words, side_by_side), first.at(index));
             }
         }
     }
-}
-
-/// Writes `bytes` to `out` at `start`, as far as there is room.
-#[inline(always)]
-fn put(out: &mut [u8], start: usize, bytes: &[u8]) {
-    match out.get_mut(start..start + bytes.len()) {
-        Some(out) => out.copy_from_slice(bytes),
-        None => {
-            let rest = &mut out[start..];
-            rest.copy_from_slice(&bytes[..rest.len()]);
-        }
-    }
+    luma_top.finish();
+    luma_bottom.finish();
+    first.finish();
+    second.finish();
 }

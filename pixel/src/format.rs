@@ -229,13 +229,6 @@ impl<'a> Plane<'a> {
         &mut self.data[start..start + bytes]
     }
 
-    /// Row `row` and the next.
-    pub(crate) fn two_rows(&mut self, row: usize, bytes: usize) -> (&mut [u8], &mut [u8]) {
-        let start = row * self.stride;
-        let (first, second) = self.data[start..].split_at_mut(self.stride);
-        (&mut first[..bytes], &mut second[..bytes])
-    }
-
     /// Cuts off everything above `row`. The last rows may lack their padding, so the cut can lie
     /// beyond the end.
     fn split_off_top(&mut self, row: usize) -> Self {

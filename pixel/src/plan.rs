@@ -55,21 +55,26 @@ impl Plan {
         let positions = source.format.positions();
         let channels = target.format.channels().iter();
         let channels = channels.map(|&channel| *positions.get(channel).unwrap_or(&channel));
+        let columns = Columns::new(width, picture.width as usize);
+        let deep_pixel = columns.deep_pixel(source.format.layout);
+        let rows = arithmetic::taps(height, picture.height as usize);
+        let geometry = SourceGeometry {
+            format: source.format,
+            width,
+            height,
+        };
         Ok(Self {
             target,
             recipe: Recipe {
                 kernels,
-                source: SourceGeometry {
-                    format: source.format,
-                    width,
-                    height,
-                },
                 scale: source.range.into(),
-                columns: Columns::new(width, picture.width as usize),
-                rows: arithmetic::taps(height, picture.height as usize),
                 format: target.format,
-                pixel_bytes: PixelBytes::new(channels.collect()),
+                pixel_bytes: PixelBytes::new(channels.collect(), deep_pixel),
                 ycbcr: YCbCr::new(target.matrix, target.quantization, positions),
+                ahead: band::bytes_ahead(&geometry, &rows),
+                source: geometry,
+                columns,
+                rows,
             },
             scratch: Vec::new(),
             share: Share::default(),

@@ -16,6 +16,20 @@ super::backend::backend!(
 #[derive(Clone, Copy)]
 struct Avx2(());
 
+/// Four float16 at each of two places.
+///
+/// # Safety
+///
+/// They can be read, and the processor has the instructions.
+#[inline(always)]
+unsafe fn widen(low: *const u8, high: *const u8) -> __m256 {
+    // SAFETY: as the caller promises; loads need no alignment.
+    unsafe {
+        let (low, high) = (_mm_loadl_epi64(low.cast()), _mm_loadl_epi64(high.cast()));
+        _mm256_cvtph_ps(_mm_unpacklo_epi64(low, high))
+    }
+}
+
 impl Simd for Avx2 {
     const LANES: usize = 2;
     type Floats = __m256;
@@ -36,14 +50,28 @@ impl Simd for Avx2 {
     unsafe fn load_f16(self, from: *const u8, stride: usize) -> __m256 {
         // SAFETY: as the caller promises; loads need no alignment.
         unsafe {
-            let halves = match stride {
-                8 => _mm_loadu_si128(from.cast()),
-                _ => _mm_unpacklo_epi64(
-                    _mm_loadl_epi64(from.cast()),
-                    _mm_loadl_epi64(from.add(stride).cast()),
-                ),
-            };
-            _mm256_cvtph_ps(halves)
+            match stride {
+                8 => _mm256_cvtph_ps(_mm_loadu_si128(from.cast())),
+                _ => widen(from, from.add(stride)),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_f32_at(self, from: *const u8, starts: *const u32, step: usize) -> __m256 {
+        // SAFETY: as the caller promises; loads need no alignment.
+        unsafe {
+            let (low, high) = (*starts as usize, *starts.add(step) as usize);
+            _mm256_loadu2_m128(from.add(4 * high).cast(), from.add(4 * low).cast())
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_f16_at(self, from: *const u8, starts: *const u32, step: usize) -> __m256 {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let (low, high) = (*starts as usize, *starts.add(step) as usize);
+            widen(from.add(2 * low), from.add(2 * high))
         }
     }
 
@@ -54,9 +82,12 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn load_lanes(self, from: *const i16, starts: [usize; 4]) -> __m256i {
+    unsafe fn load_lanes(self, from: *const i16, starts: *const u32, step: usize) -> __m256i {
         // SAFETY: as the caller promises; loads need no alignment.
-        unsafe { _mm256_loadu2_m128i(from.add(starts[1]).cast(), from.add(starts[0]).cast()) }
+        unsafe {
+            let (low, high) = (*starts as usize, *starts.add(step) as usize);
+            _mm256_loadu2_m128i(from.add(high).cast(), from.add(low).cast())
+        }
     }
 
     #[inline(always)]

@@ -5,14 +5,15 @@ macro_rules! backend {
     ($name:literal, $simd:ident, $features:literal, $is_there:expr) => {
         /// The kernels, if this processor can run them.
         pub fn kernels() -> Option<&'static $crate::kernel::Kernels> {
-            use $crate::arithmetic::YCbCr;
+            use $crate::arithmetic::Component;
             use $crate::kernel::{BlendedRow, Chroma, Columns, Kernels, PixelBytes, SourceRow, stages};
 
             static KERNELS: Kernels = Kernels {
                 name: $name,
                 scale_row,
                 write_rgb,
-                write_ycbcr,
+                write_luma,
+                write_chroma,
             };
 
             $crate::kernel::backend::entry!($simd, $features,
@@ -20,7 +21,9 @@ macro_rules! backend {
             $crate::kernel::backend::entry!($simd, $features,
                 write_rgb(row: BlendedRow, bytes: &PixelBytes, out: &mut [u8]));
             $crate::kernel::backend::entry!($simd, $features,
-                write_ycbcr(rows: [BlendedRow; 2], ycbcr: &YCbCr, luma: [&mut [u8]; 2], chroma: Chroma));
+                write_luma(row: BlendedRow, luma: &Component, blended: &mut [i16], out: &mut [u8]));
+            $crate::kernel::backend::entry!($simd, $features,
+                write_chroma(rows: [&[i16]; 2], components: [&Component; 2], out: Chroma));
 
             $is_there.then_some(&KERNELS)
         }

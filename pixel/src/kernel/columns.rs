@@ -2,6 +2,7 @@
 
 use super::DEEP_PIXEL;
 use crate::arithmetic::{self, Tap};
+use crate::format::Layout;
 
 /// The taps of a row, and which shorter way there may be.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub enum Scaling {
     None,
     /// Every tap takes the middle of a pair.
     Half,
+    /// Less than half: some pixels are in no tap.
+    Sparse,
     Any,
 }
 
@@ -36,10 +39,11 @@ impl Columns {
         let scaling = match source {
             _ if source == target => Scaling::None,
             _ if source == 2 * target => Scaling::Half,
+            _ if source > 2 * target => Scaling::Sparse,
             _ => Scaling::Any,
         };
         let padded = match scaling {
-            Scaling::Any => target.next_multiple_of(Self::BLOCK),
+            Scaling::Any | Scaling::Sparse => target.next_multiple_of(Self::BLOCK),
             _ => 0,
         };
         let nothing = Tap {
@@ -59,6 +63,15 @@ impl Columns {
             starts,
             weights: weights.collect(),
             taps,
+        }
+    }
+
+    /// Samples of a pixel in the rows that are made of a source of `layout`: three where they come
+    /// so and nothing is scaled, and else [`DEEP_PIXEL`].
+    pub fn deep_pixel(&self, layout: Layout) -> usize {
+        match (layout, self.scaling) {
+            (Layout::Interleaved, Scaling::None) => 3,
+            _ => DEEP_PIXEL,
         }
     }
 

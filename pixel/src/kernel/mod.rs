@@ -23,7 +23,7 @@ mod stages;
 
 pub use columns::Columns;
 
-use crate::arithmetic::{SampleScale, YCbCr};
+use crate::arithmetic::{Component, SampleScale};
 use crate::format::Sample;
 use std::sync::LazyLock;
 
@@ -48,6 +48,8 @@ pub struct SourceRow<'a> {
     pub sample: Sample,
     pub samples: Samples<'a>,
     pub scale: SampleScale,
+    /// Bytes from where it is to what is read some time later, and asked for meanwhile
+    pub ahead: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +66,8 @@ pub enum Samples<'a> {
 pub struct BlendedRow<'a> {
     pub top: &'a [i16],
     pub bottom: &'a [i16],
+    /// Samples of a pixel: [`DEEP_PIXEL`], or 3 as [`Columns::deep_pixel`] says
+    pub pixel: usize,
     /// Of the bottom row, in 16384ths
     pub weight: i16,
 }
@@ -73,22 +77,23 @@ pub struct BlendedRow<'a> {
 pub struct PixelBytes {
     /// Which sample of a deep pixel each byte is; 3 for what is always 255
     pub channels: Vec<usize>,
-    /// For four pixels, the byte of four deep pixels' bytes that each byte is; 128 for none
+    /// For four pixels, the byte of four deep pixels that each byte is, 128 for none. Two pixels of
+    /// three samples are followed by two that count for nothing.
     pub control: [u8; 16],
     /// 255 where the byte is always 255
     pub always: [u8; 16],
 }
 
 impl PixelBytes {
-    pub fn new(channels: Vec<usize>) -> Self {
+    pub fn new(channels: Vec<usize>, deep_pixel: usize) -> Self {
         let (mut control, mut always) = ([128; 16], [0; 16]);
-        for (at, (pixel, &channel)) in (0..4)
-            .flat_map(|pixel| channels.iter().map(move |channel| (pixel, channel)))
-            .enumerate()
-        {
-            match channel {
-                3 => always[at] = 255,
-                _ => control[at] = (4 * pixel + channel) as u8,
+        for pixel in 0..4 {
+            for (byte, &channel) in channels.iter().enumerate() {
+                let at = channels.len() * pixel + byte;
+                match channel {
+                    3 => always[at] = 255,
+                    _ => control[at] = (pixel / 2 * 8 + pixel % 2 * deep_pixel + channel) as u8,
+                }
             }
         }
         Self {
@@ -116,9 +121,11 @@ pub struct Kernels {
     pub scale_row: fn(row: SourceRow, columns: &Columns, scratch: &mut [i16], out: &mut [i16]),
     /// A row as pixels of the RGB family, 3 or 4 bytes each
     pub write_rgb: fn(row: BlendedRow, bytes: &PixelBytes, out: &mut [u8]),
-    /// Two rows as luma and as chroma, each of the mean of its 2x2 pixels. Where the width is odd, the
-    /// rows have the last pixel once more.
-    pub write_ycbcr: fn(rows: [BlendedRow; 2], ycbcr: &YCbCr, luma: [&mut [u8]; 2], chroma: Chroma),
+    /// A row as luma, and as it is, blended, with four samples a pixel
+    pub write_luma: fn(row: BlendedRow, luma: &Component, blended: &mut [i16], out: &mut [u8]),
+    /// Chroma of two such rows, of the mean of each 2x2 pixels. Where the width is odd, the rows have the
+    /// last pixel once more.
+    pub write_chroma: fn(rows: [&[i16]; 2], components: [&Component; 2], out: Chroma),
 }
 
 /// The backends that this machine can run, the fastest first.

@@ -66,15 +66,27 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
+    unsafe fn load_f32_at(self, from: *const u8, starts: *const u32, _step: usize) -> float32x4_t {
+        // SAFETY: as the caller promises.
+        unsafe { self.load_f32(from.add(4 * *starts as usize), 0) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_f16_at(self, from: *const u8, starts: *const u32, _step: usize) -> float32x4_t {
+        // SAFETY: as the caller promises.
+        unsafe { self.load_f16(from.add(2 * *starts as usize), 0) }
+    }
+
+    #[inline(always)]
     unsafe fn load(self, from: *const i16) -> int16x8_t {
         // SAFETY: as the caller promises; loads of bytes need no alignment.
         unsafe { from_u8(vld1q_u8(from.cast())) }
     }
 
     #[inline(always)]
-    unsafe fn load_lanes(self, from: *const i16, starts: [usize; 4]) -> int16x8_t {
+    unsafe fn load_lanes(self, from: *const i16, starts: *const u32, _step: usize) -> int16x8_t {
         // SAFETY: as the caller promises.
-        unsafe { self.load(from.add(starts[0])) }
+        unsafe { self.load(from.add(*starts as usize)) }
     }
 
     #[inline(always)]

@@ -2,14 +2,15 @@
 
 use super::columns::Columns;
 use super::{BlendedRow, Chroma, DEEP_PIXEL, Kernels, PixelBytes, Samples, SourceRow};
-use crate::arithmetic::{Component, DEEPEST, SampleScale, YCbCr};
-use crate::format::Sample;
+use crate::arithmetic::{Component, DEEPEST, SampleScale};
+use crate::format::{Layout, Sample};
 
 pub static KERNELS: Kernels = Kernels {
     name: "scalar",
     scale_row,
     write_rgb,
-    write_ycbcr,
+    write_luma,
+    write_chroma,
 };
 
 /// Float to deep sample. Rust does not fuse the product and the sum, and `as` makes NaN 0.
@@ -33,7 +34,7 @@ fn level(deep: i16) -> u8 {
     ((i32::from(deep) + 64) >> 7) as u8
 }
 
-fn component(component: &Component, pixel: [i16; DEEP_PIXEL]) -> u8 {
+fn component(component: &Component, pixel: [i16; 3]) -> u8 {
     let products = pixel.into_iter().zip(component.factors);
     let sum: i32 = products
         .map(|(deep, factor)| i32::from(deep) * i32::from(factor))
@@ -69,8 +70,12 @@ fn scale_row(row: SourceRow, columns: &Columns, _scratch: &mut [i16], out: &mut 
         };
         deep_sample(float, row.scale)
     };
-    let (out, _) = out.as_chunks_mut::<DEEP_PIXEL>();
-    for (out, tap) in out.iter_mut().zip(&columns.taps) {
+    let layout = match row.samples {
+        Samples::Interleaved(_) => Layout::Interleaved,
+        Samples::Planar(_) => Layout::Planar,
+    };
+    let out = out.chunks_exact_mut(columns.deep_pixel(layout));
+    for (out, tap) in out.zip(&columns.taps) {
         for channel in 0..3 {
             let (p, q) = (sample(tap.first, channel), sample(tap.second, channel));
             out[channel] = lerp(p, q, tap.weight);
@@ -79,8 +84,8 @@ fn scale_row(row: SourceRow, columns: &Columns, _scratch: &mut [i16], out: &mut 
 }
 
 /// Pixel `x` of a blended row.
-fn pixel(row: BlendedRow, x: usize) -> [i16; DEEP_PIXEL] {
-    let [top, bottom] = [row.top, row.bottom].map(|row| row.as_chunks::<DEEP_PIXEL>().0[x]);
+fn pixel(row: BlendedRow, x: usize) -> [i16; 3] {
+    let [top, bottom] = [row.top, row.bottom].map(|samples| &samples[x * row.pixel..]);
     std::array::from_fn(|channel| lerp(top[channel], bottom[channel], row.weight))
 }
 
@@ -97,30 +102,39 @@ fn write_rgb(row: BlendedRow, bytes: &PixelBytes, out: &mut [u8]) {
     }
 }
 
-fn write_ycbcr(rows: [BlendedRow; 2], ycbcr: &YCbCr, luma: [&mut [u8]; 2], chroma: Chroma) {
-    for (row, luma) in rows.into_iter().zip(luma) {
-        for (x, out) in luma.iter_mut().enumerate() {
-            *out = component(&ycbcr.y, pixel(row, x));
-        }
+fn write_luma(row: BlendedRow, luma: &Component, blended: &mut [i16], out: &mut [u8]) {
+    let (blended, _) = blended.as_chunks_mut::<DEEP_PIXEL>();
+    for (x, (out, blended)) in out.iter_mut().zip(blended).enumerate() {
+        let pixel = pixel(row, x);
+        *out = component(luma, pixel);
+        blended[..3].copy_from_slice(&pixel);
     }
-    let mean = |x: usize| -> [i16; DEEP_PIXEL] {
-        let [left, right] = [2 * x, 2 * x + 1].map(|x| rows.map(|row| pixel(row, x)));
-        std::array::from_fn(|channel| {
-            let vertical =
-                |[top, bottom]: [[i16; DEEP_PIXEL]; 2]| average(top[channel], bottom[channel]);
-            average(vertical(left), vertical(right))
-        })
-    };
-    match chroma {
-        Chroma::Planar(cb, cr) => {
-            for (x, (cb, cr)) in cb.iter_mut().zip(cr).enumerate() {
-                *cb = component(&ycbcr.cb, mean(x));
-                *cr = component(&ycbcr.cr, mean(x));
+}
+
+/// The mean of 2x2 pixels, vertically, then horizontally.
+fn mean(rows: [&[i16]; 2], x: usize) -> [i16; 3] {
+    let [top, bottom] = rows.map(|row| &row[2 * x * DEEP_PIXEL..]);
+    std::array::from_fn(|channel| {
+        let right = channel + DEEP_PIXEL;
+        average(
+            average(top[channel], bottom[channel]),
+            average(top[right], bottom[right]),
+        )
+    })
+}
+
+fn write_chroma(rows: [&[i16]; 2], [cb, cr]: [&Component; 2], out: Chroma) {
+    match out {
+        Chroma::Planar(cbs, crs) => {
+            for (x, (out_cb, out_cr)) in cbs.iter_mut().zip(crs).enumerate() {
+                let mean = mean(rows, x);
+                (*out_cb, *out_cr) = (component(cb, mean), component(cr, mean));
             }
         }
         Chroma::Interleaved(out) => {
             for (x, out) in out.as_chunks_mut().0.iter_mut().enumerate() {
-                *out = [&ycbcr.cb, &ycbcr.cr].map(|row| component(row, mean(x)));
+                let mean = mean(rows, x);
+                *out = [component(cb, mean), component(cr, mean)];
             }
         }
     }

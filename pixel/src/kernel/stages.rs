@@ -2,7 +2,7 @@
 
 use super::columns::{Columns, Scaling};
 use super::{BlendedRow, Chroma, DEEP_PIXEL, PixelBytes, Samples, SourceRow};
-use crate::arithmetic::{Component, DEEPEST, SampleScale, YCbCr};
+use crate::arithmetic::{Component, DEEPEST, SampleScale};
 use crate::format::Sample;
 
 /// Vectors of some lanes of 128 bits. Every operation works on each lane by itself; only memory and
@@ -28,12 +28,22 @@ pub trait Simd: Copy {
     unsafe fn load_f16(self, from: *const u8, stride: usize) -> Self::Floats;
     /// # Safety
     ///
+    /// As many starts as there are lanes can be read from `starts`, `step` apart, and four f32 at each of
+    /// them from `from`.
+    unsafe fn load_f32_at(self, from: *const u8, starts: *const u32, step: usize) -> Self::Floats;
+    /// # Safety
+    ///
+    /// The same for float16.
+    unsafe fn load_f16_at(self, from: *const u8, starts: *const u32, step: usize) -> Self::Floats;
+    /// # Safety
+    ///
     /// A vector can be read from `from`.
     unsafe fn load(self, from: *const i16) -> Self::Ints;
     /// # Safety
     ///
-    /// 8 samples can be read from `from` at as many of `starts` as there are lanes.
-    unsafe fn load_lanes(self, from: *const i16, starts: [usize; 4]) -> Self::Ints;
+    /// As many starts as there are lanes can be read from `starts`, `step` apart, and 8 samples at each
+    /// of them from `from`.
+    unsafe fn load_lanes(self, from: *const i16, starts: *const u32, step: usize) -> Self::Ints;
     /// # Safety
     ///
     /// A vector can be written to `to`.
@@ -107,21 +117,6 @@ pub trait Simd: Copy {
     fn high_i64(self, a: Self::Ints, b: Self::Ints) -> Self::Ints;
 }
 
-/// How far ahead of where it is read the source is fetched, to the second-level cache, where a row is in
-/// one piece.
-///
-/// The processor's own prefetching ends with each page of 4 KiB, and nothing is fetched while the other
-/// stages work: what is under way meanwhile has to be more than a row of the usual sizes.
-const PREFETCH_BYTES: usize = 9 * 1024;
-
-/// Asks for what comes after the cache lines that begin in `bytes` bytes from `from`.
-#[inline(always)]
-fn prefetch_after<S: Simd>(simd: S, from: *const u8, bytes: usize, distance: usize) {
-    for line in (0..bytes).step_by(64) {
-        simd.prefetch(from.wrapping_add(line + distance));
-    }
-}
-
 // --- Read ---
 
 /// A [`SampleScale`] in vectors
@@ -149,10 +144,20 @@ impl<S: Simd> Scale<S> {
 struct Reader<S: Simd, const F16: bool, const OFFSET: bool> {
     simd: S,
     scale: Scale<S>,
+    /// See [`SourceRow::ahead`].
+    ahead: usize,
 }
 
 impl<S: Simd, const F16: bool, const OFFSET: bool> Reader<S, F16, OFFSET> {
     const SAMPLE_BYTES: usize = if F16 { 2 } else { 4 };
+
+    /// Asks for what is read some time after `samples` samples from `from`.
+    #[inline(always)]
+    fn prefetch(self, from: *const u8, samples: usize) {
+        for offset in (0..samples * Self::SAMPLE_BYTES).step_by(64) {
+            self.simd.prefetch(from.wrapping_add(offset + self.ahead));
+        }
+    }
 
     /// Deep samples as i32, four a lane, each lane `stride` samples after the one before.
     ///
@@ -161,7 +166,7 @@ impl<S: Simd, const F16: bool, const OFFSET: bool> Reader<S, F16, OFFSET> {
     /// They can be read from `from`.
     #[inline(always)]
     unsafe fn lanes(self, from: *const u8, stride: usize) -> S::Ints {
-        let Self { simd, scale } = self;
+        let simd = self.simd;
         let stride = stride * Self::SAMPLE_BYTES;
         // SAFETY: as the caller promises.
         let floats = unsafe {
@@ -171,6 +176,30 @@ impl<S: Simd, const F16: bool, const OFFSET: bool> Reader<S, F16, OFFSET> {
                 simd.load_f32(from, stride)
             }
         };
+        self.deep(floats)
+    }
+
+    /// The same for lanes that start at samples `starts`, `step` apart.
+    ///
+    /// # Safety
+    ///
+    /// They can be read from `from`.
+    #[inline(always)]
+    unsafe fn lanes_at(self, from: *const u8, starts: *const u32, step: usize) -> S::Ints {
+        // SAFETY: as the caller promises.
+        let floats = unsafe {
+            if F16 {
+                self.simd.load_f16_at(from, starts, step)
+            } else {
+                self.simd.load_f32_at(from, starts, step)
+            }
+        };
+        self.deep(floats)
+    }
+
+    #[inline(always)]
+    fn deep(self, floats: S::Floats) -> S::Ints {
+        let Self { simd, scale, .. } = self;
         let mut value = simd.mul_f32(floats, scale.factor);
         if OFFSET {
             value = simd.add_f32(value, scale.offset);
@@ -195,14 +224,6 @@ impl<S: Simd, const F16: bool, const OFFSET: bool> Reader<S, F16, OFFSET> {
         self.simd.pack_u16(first, second)
     }
 
-    /// Pointers to `blocks` blocks of `block` samples each.
-    #[inline(always)]
-    fn blocks(samples: &[u8], block: usize, blocks: usize) -> impl Iterator<Item = *const u8> {
-        let bytes = block * Self::SAMPLE_BYTES;
-        assert!(samples.len() >= blocks * bytes);
-        samples.chunks_exact(bytes).take(blocks).map(<[u8]>::as_ptr)
-    }
-
     /// A row of `count` samples, as they come.
     #[inline(always)]
     fn read(self, samples: &[u8], count: usize, out: &mut [i16]) {
@@ -210,17 +231,18 @@ impl<S: Simd, const F16: bool, const OFFSET: bool> Reader<S, F16, OFFSET> {
         let vector = 8 * S::LANES;
         let block = 2 * vector;
         let blocks = count.div_ceil(block);
+        assert!(samples.len() >= blocks * block * Self::SAMPLE_BYTES);
         assert!(out.len() >= blocks * block);
-        let outs = out.chunks_exact_mut(block);
-        for (from, out) in Self::blocks(samples, block, blocks).zip(outs) {
-            prefetch_after(simd, from, block * Self::SAMPLE_BYTES, PREFETCH_BYTES);
-            for start in [0, vector] {
-                // SAFETY: a block is read and written.
-                unsafe {
-                    let packed = self.packed(from, start, start + vector / 2, 4);
-                    let to = out.as_mut_ptr().add(start);
-                    simd.store(simd.packed_in_order(packed), to.cast());
-                }
+        for index in 0..blocks {
+            // SAFETY: there are so many blocks to read and to write.
+            unsafe {
+                let from = samples.as_ptr().add(index * block * Self::SAMPLE_BYTES);
+                self.prefetch(from, block);
+                let to = out.as_mut_ptr().add(index * block);
+                let first = self.packed(from, 0, vector / 2, 4);
+                let second = self.packed(from, vector, vector + vector / 2, 4);
+                simd.store(simd.packed_in_order(first), to.cast());
+                simd.store(simd.packed_in_order(second), to.add(vector).cast());
             }
         }
     }
@@ -232,22 +254,62 @@ impl<S: Simd, const F16: bool, const OFFSET: bool> Reader<S, F16, OFFSET> {
         let vector = 2 * S::LANES;
         let block = 2 * vector;
         let blocks = count.div_ceil(block);
-        assert!(out.len() >= blocks * block * DEEP_PIXEL);
         assert!(samples.len() >= (blocks * block * 6 + 1) * Self::SAMPLE_BYTES);
-        let outs = out.chunks_exact_mut(block * DEEP_PIXEL);
-        for (from, out) in Self::blocks(samples, block * 6, blocks).zip(outs) {
-            prefetch_after(simd, from, block * 6 * Self::SAMPLE_BYTES, PREFETCH_BYTES);
-            for pixel in [0, vector] {
-                // Every lane has two pairs of pixels, and begins with the left or the right pixel of
-                // one: the fourth sample is one too many.
-                let start = 6 * pixel;
-                // SAFETY: what is read ends one sample after the block.
-                unsafe {
-                    let left = self.packed(from, start, start + 6, 12);
-                    let right = self.packed(from, start + 3, start + 9, 12);
-                    let to = out.as_mut_ptr().add(pixel * DEEP_PIXEL);
-                    simd.store(simd.average(left, right), to.cast());
+        assert!(out.len() >= blocks * block * DEEP_PIXEL);
+        for index in 0..blocks {
+            // Every lane has two pairs of pixels, and begins with the left or the right pixel of one: the
+            // fourth sample is one too many.
+            //
+            // SAFETY: there are so many blocks to read, and one sample more, and to write.
+            unsafe {
+                let from = samples.as_ptr().add(index * block * 6 * Self::SAMPLE_BYTES);
+                let to = out.as_mut_ptr().add(index * block * DEEP_PIXEL);
+                self.prefetch(from, block * 6);
+                let left = self.packed(from, 0, 6, 12);
+                let right = self.packed(from, 3, 9, 12);
+                simd.store(simd.average(left, right), to.cast());
+                let from = from.add(vector * 6 * Self::SAMPLE_BYTES);
+                let left = self.packed(from, 0, 6, 12);
+                let right = self.packed(from, 3, 9, 12);
+                let to = to.add(vector * DEEP_PIXEL);
+                simd.store(simd.average(left, right), to.cast());
+            }
+        }
+    }
+
+    /// The taps of a row of interleaved pixels, where there are not many.
+    #[inline(always)]
+    fn pick_pixels(self, samples: &[u8], columns: &Columns, out: &mut [i16]) {
+        let Self { simd, .. } = self;
+        let block = 2 * S::LANES;
+        let blocks = columns.width().div_ceil(block);
+        let (starts, weights) = columns.starts_and_weights::<3>();
+        assert!(samples.len() >= (3 * columns.source_width() + 4) * Self::SAMPLE_BYTES);
+        assert!(starts.len() >= blocks * block && weights.len() >= blocks * block * DEEP_PIXEL);
+        assert!(out.len() >= blocks * block * DEEP_PIXEL);
+        for index in 0..blocks {
+            let x = index * block;
+            // SAFETY: there are so many starts and weights, and so much to write. Starts are those of
+            // pixels of the row, and what is read ends with the next pixel and one sample more.
+            unsafe {
+                for start in &starts[x..x + block] {
+                    self.prefetch(
+                        samples.as_ptr().add(*start as usize * Self::SAMPLE_BYTES),
+                        1,
+                    );
                 }
+                let starts = starts.as_ptr().add(x);
+                let from = samples.as_ptr();
+                let a = self.lanes_at(from, starts, 2);
+                let b = self.lanes_at(from, starts.add(1), 2);
+                let left = simd.pack_u16(a, b);
+                let from = from.add(3 * Self::SAMPLE_BYTES);
+                let a = self.lanes_at(from, starts, 2);
+                let b = self.lanes_at(from, starts.add(1), 2);
+                let right = simd.pack_u16(a, b);
+                let weights = simd.load(weights.as_ptr().add(x * DEEP_PIXEL));
+                let to = out.as_mut_ptr().add(x * DEEP_PIXEL);
+                simd.store(lerp(simd, left, right, weights), to.cast());
             }
         }
     }
@@ -259,24 +321,40 @@ impl<S: Simd, const F16: bool, const OFFSET: bool> Reader<S, F16, OFFSET> {
         let vector = 4 * S::LANES;
         let block = 2 * vector;
         let blocks = count.div_ceil(block);
+        for plane in planes {
+            assert!(plane.len() >= blocks * block * Self::SAMPLE_BYTES);
+        }
         assert!(out.len() >= blocks * block * DEEP_PIXEL);
-        let [first, second, third] = planes.map(|plane| Self::blocks(plane, block, blocks));
-        let outs = out.chunks_exact_mut(block * DEEP_PIXEL);
-        for (((first, second), third), out) in first.zip(second).zip(third).zip(outs) {
-            let mut packed = [simd.splat_i16(0); 3];
-            for (packed, from) in packed.iter_mut().zip([first, second, third]) {
-                prefetch_after(simd, from, block * Self::SAMPLE_BYTES, PREFETCH_BYTES / 3);
-                // SAFETY: a block is read.
-                *packed = unsafe { self.packed(from, 0, vector, 4) };
-            }
-            // Lanes have four pixels of the first vector, and four of the second.
-            let [a, b, c, d] = interleave(simd, packed);
-            for (pixels, start) in [(a, 0), (b, 2), (c, vector), (d, vector + 2)] {
-                // SAFETY: each lane is written where its two pixels are, in the block.
-                unsafe {
-                    let to = out.as_mut_ptr().add(start * DEEP_PIXEL);
-                    simd.store_lanes(pixels, to.cast(), 4 * DEEP_PIXEL * size_of::<i16>());
+        for index in 0..blocks {
+            // SAFETY: there are so many blocks to read and to write; each lane is written where its
+            // two pixels are.
+            unsafe {
+                let start = index * block * Self::SAMPLE_BYTES;
+                for plane in planes {
+                    self.prefetch(plane.as_ptr().add(start), block);
                 }
+                let first = self.packed(planes[0].as_ptr().add(start), 0, vector, 4);
+                let second = self.packed(planes[1].as_ptr().add(start), 0, vector, 4);
+                let third = self.packed(planes[2].as_ptr().add(start), 0, vector, 4);
+                let [low, low_third] = [simd.low_i16(first, second), simd.low_i16(third, third)];
+                let [high, high_third] =
+                    [simd.high_i16(first, second), simd.high_i16(third, third)];
+                // Lanes have four pixels of the first vector, and four of the second. The fourth
+                // sample of a pixel is any.
+                let to = out
+                    .as_mut_ptr()
+                    .add(index * block * DEEP_PIXEL)
+                    .cast::<u8>();
+                let pixel = DEEP_PIXEL * size_of::<i16>();
+                simd.store_lanes(simd.low_i32(low, low_third), to, 4 * pixel);
+                simd.store_lanes(simd.high_i32(low, low_third), to.add(2 * pixel), 4 * pixel);
+                let to = to.add(vector * pixel);
+                simd.store_lanes(simd.low_i32(high, high_third), to, 4 * pixel);
+                simd.store_lanes(
+                    simd.high_i32(high, high_third),
+                    to.add(2 * pixel),
+                    4 * pixel,
+                );
             }
         }
     }
@@ -285,47 +363,38 @@ impl<S: Simd, const F16: bool, const OFFSET: bool> Reader<S, F16, OFFSET> {
     #[inline(always)]
     fn halve_planes(self, planes: [&[u8]; 3], count: usize, out: &mut [i16]) {
         let Self { simd, .. } = self;
-        let vector = 4 * S::LANES;
+        let vector = 2 * S::LANES;
         let block = 2 * vector;
         let blocks = count.div_ceil(block);
+        for plane in planes {
+            assert!(plane.len() >= 2 * blocks * block * Self::SAMPLE_BYTES);
+        }
         assert!(out.len() >= blocks * block * DEEP_PIXEL);
-        let [first, second, third] = planes.map(|plane| Self::blocks(plane, 2 * block, blocks));
-        let outs = out.chunks_exact_mut(block * DEEP_PIXEL);
-        for (((first, second), third), out) in first.zip(second).zip(third).zip(outs) {
-            // Each vector has the pairs of two of those that are made, their means in the even samples.
-            for (vector, start) in [(0, 0), (1, 2 * vector)] {
-                let mut means = [simd.splat_i16(0); 3];
-                for (means, from) in means.iter_mut().zip([first, second, third]) {
-                    // SAFETY: a block is read.
-                    let pairs = unsafe { self.packed(from, start, start + 4 * S::LANES, 4) };
-                    *means = simd.average(pairs, simd.odd_samples(pairs));
+        for index in 0..blocks {
+            // SAFETY: there are so many blocks to read and to write.
+            unsafe {
+                let start = 2 * index * block * Self::SAMPLE_BYTES;
+                for plane in planes {
+                    self.prefetch(plane.as_ptr().add(start), 2 * block);
                 }
-                let [first, second, third] = means;
+                let first = self.packed(planes[0].as_ptr().add(start), 0, block, 4);
+                let second = self.packed(planes[1].as_ptr().add(start), 0, block, 4);
+                let third = self.packed(planes[2].as_ptr().add(start), 0, block, 4);
+                // Means of pairs, in the even samples.
+                let first = simd.average(first, simd.odd_samples(first));
+                let second = simd.average(second, simd.odd_samples(second));
+                let third = simd.average(third, simd.odd_samples(third));
                 let first_two = simd.even_samples(first, second);
-                // SAFETY: these are the four vectors of a block.
-                unsafe {
-                    let to = out.as_mut_ptr().add(vector * block / 2 * DEEP_PIXEL);
-                    simd.store(simd.low_i32(first_two, third), to.cast());
-                    let to = to.add(2 * S::LANES * DEEP_PIXEL);
-                    simd.store(simd.high_i32(first_two, third), to.cast());
-                }
+                // Lanes have two pixels of the first vector, and two of the second.
+                let to = out.as_mut_ptr().add(index * block * DEEP_PIXEL);
+                simd.store(simd.low_i32(first_two, third), to.cast());
+                simd.store(
+                    simd.high_i32(first_two, third),
+                    to.add(vector * DEEP_PIXEL).cast(),
+                );
             }
         }
     }
-}
-
-/// Eight samples a lane of each plane as eight pixels a lane, in four vectors. The fourth sample of a
-/// pixel is any.
-#[inline(always)]
-fn interleave<S: Simd>(simd: S, [first, second, third]: [S::Ints; 3]) -> [S::Ints; 4] {
-    let [low, low_third] = [simd.low_i16(first, second), simd.low_i16(third, third)];
-    let [high, high_third] = [simd.high_i16(first, second), simd.high_i16(third, third)];
-    [
-        simd.low_i32(low, low_third),
-        simd.high_i32(low, low_third),
-        simd.low_i32(high, high_third),
-        simd.high_i32(high, high_third),
-    ]
 }
 
 // --- Across ---
@@ -339,26 +408,6 @@ fn lerp<S: Simd>(simd: S, p: S::Ints, q: S::Ints, twice_weight: S::Ints) -> S::I
     simd.add_i16(p, simd.mul_round(simd.sub_i16(q, p), twice_weight))
 }
 
-/// Triples as pixels, where nothing is scaled.
-#[inline(always)]
-fn expand<S: Simd>(simd: S, row: &[i16], count: usize, out: &mut [i16]) {
-    let vector = 2 * S::LANES;
-    let vectors = count.div_ceil(vector);
-    assert!(row.len() >= vectors * vector * 3 + 2 && out.len() >= vectors * vector * DEEP_PIXEL);
-    let control = simd.splat_lane(&TRIPLES_TO_QUADS);
-    let outs = out.chunks_exact_mut(vector * DEEP_PIXEL);
-    for (row, out) in row.chunks_exact(vector * 3).zip(outs).take(vectors) {
-        // SAFETY: what is read ends two samples after the vector.
-        unsafe {
-            let triples = simd.load_lanes(row.as_ptr(), [0, 6, 12, 18]);
-            simd.store(
-                simd.shuffle_bytes(triples, control),
-                out.as_mut_ptr().cast(),
-            );
-        }
-    }
-}
-
 /// Scales a row of pixels of `PIXEL` samples, 3 or 4.
 #[inline(always)]
 fn across<S: Simd, const PIXEL: usize>(simd: S, row: &[i16], columns: &Columns, out: &mut [i16]) {
@@ -366,31 +415,25 @@ fn across<S: Simd, const PIXEL: usize>(simd: S, row: &[i16], columns: &Columns, 
     let vectors = columns.width().div_ceil(vector);
     assert!(row.len() >= PIXEL * columns.source_width() + 8);
     assert!(out.len() >= vectors * vector * DEEP_PIXEL);
-    let control = simd.splat_lane(&TRIPLES_TO_QUADS);
     let (starts, weights) = columns.starts_and_weights::<PIXEL>();
-    let starts = starts.chunks_exact(vector);
-    let weights = weights.chunks_exact(vector * DEEP_PIXEL);
-    let outs = out.chunks_exact_mut(vector * DEEP_PIXEL);
-    for ((starts, weights), out) in starts.zip(weights).zip(outs).take(vectors) {
-        let mut taps = [simd.splat_i16(0); 2];
-        for (pixel, taps) in taps.iter_mut().enumerate() {
-            let start = |lane: usize| match lane < S::LANES {
-                true => starts[2 * lane + pixel] as usize,
-                false => 0,
-            };
-            // SAFETY: starts are less than the samples of the row, after which there are eight more.
-            *taps =
-                unsafe { simd.load_lanes(row.as_ptr(), [start(0), start(1), start(2), start(3)]) };
-            if PIXEL == 3 {
-                *taps = simd.shuffle_bytes(*taps, control);
-            }
-        }
-        let [a, b] = taps;
-        let (p, q) = (simd.low_i64(a, b), simd.high_i64(a, b));
-        // SAFETY: there is a vector of weights, and one to write.
+    assert!(starts.len() >= vectors * vector && weights.len() >= vectors * vector * DEEP_PIXEL);
+    let control = simd.splat_lane(&TRIPLES_TO_QUADS);
+    for index in 0..vectors {
+        let x = index * vector;
+        // SAFETY: there are so many starts and weights, and so much to write. Starts are less than
+        // the samples of the row, after which there are eight more.
         unsafe {
-            let weights = simd.load(weights.as_ptr());
-            simd.store(lerp(simd, p, q, weights), out.as_mut_ptr().cast());
+            let starts = starts.as_ptr().add(x);
+            let mut a = simd.load_lanes(row.as_ptr(), starts, 2);
+            let mut b = simd.load_lanes(row.as_ptr(), starts.add(1), 2);
+            if PIXEL == 3 {
+                a = simd.shuffle_bytes(a, control);
+                b = simd.shuffle_bytes(b, control);
+            }
+            let (p, q) = (simd.low_i64(a, b), simd.high_i64(a, b));
+            let weights = simd.load(weights.as_ptr().add(x * DEEP_PIXEL));
+            let to = out.as_mut_ptr().add(x * DEEP_PIXEL);
+            simd.store(lerp(simd, p, q, weights), to.cast());
         }
     }
 }
@@ -404,11 +447,12 @@ pub fn scale_row<S: Simd>(
     scratch: &mut [i16],
     out: &mut [i16],
 ) {
+    let rows = (scratch, out);
     match (row.sample, row.scale.offset == 0.0) {
-        (Sample::F32, true) => scale_row_as::<S, false, false>(simd, row, columns, scratch, out),
-        (Sample::F32, false) => scale_row_as::<S, false, true>(simd, row, columns, scratch, out),
-        (Sample::F16, true) => scale_row_as::<S, true, false>(simd, row, columns, scratch, out),
-        (Sample::F16, false) => scale_row_as::<S, true, true>(simd, row, columns, scratch, out),
+        (Sample::F32, true) => scale_row_as::<S, false, false>(simd, row, columns, rows),
+        (Sample::F32, false) => scale_row_as::<S, false, true>(simd, row, columns, rows),
+        (Sample::F16, true) => scale_row_as::<S, true, false>(simd, row, columns, rows),
+        (Sample::F16, false) => scale_row_as::<S, true, true>(simd, row, columns, rows),
     }
 }
 
@@ -417,25 +461,28 @@ fn scale_row_as<S: Simd, const F16: bool, const OFFSET: bool>(
     simd: S,
     row: SourceRow,
     columns: &Columns,
-    scratch: &mut [i16],
-    out: &mut [i16],
+    (scratch, out): (&mut [i16], &mut [i16]),
 ) {
     let scale = Scale::new(simd, row.scale);
-    let reader = Reader::<S, F16, OFFSET> { simd, scale };
+    let reader = Reader::<S, F16, OFFSET> {
+        simd,
+        scale,
+        ahead: row.ahead,
+    };
     let (source_width, width) = (columns.source_width(), columns.width());
     match (row.samples, columns.scaling) {
+        (Samples::Interleaved(samples), Scaling::None) => reader.read(samples, 3 * width, out),
         (Samples::Interleaved(samples), Scaling::Half) => reader.halve_pixels(samples, width, out),
-        (Samples::Interleaved(samples), Scaling::None) => {
-            reader.read(samples, 3 * source_width, scratch);
-            expand(simd, scratch, width, out);
+        (Samples::Interleaved(samples), Scaling::Sparse) => {
+            reader.pick_pixels(samples, columns, out)
         }
         (Samples::Interleaved(samples), Scaling::Any) => {
             reader.read(samples, 3 * source_width, scratch);
             across::<S, 3>(simd, scratch, columns, out);
         }
-        (Samples::Planar(planes), Scaling::Half) => reader.halve_planes(planes, width, out),
         (Samples::Planar(planes), Scaling::None) => reader.read_planes(planes, width, out),
-        (Samples::Planar(planes), Scaling::Any) => {
+        (Samples::Planar(planes), Scaling::Half) => reader.halve_planes(planes, width, out),
+        (Samples::Planar(planes), Scaling::Sparse | Scaling::Any) => {
             reader.read_planes(planes, source_width, scratch);
             across::<S, 4>(simd, scratch, columns, out);
         }
@@ -444,42 +491,73 @@ fn scale_row_as<S: Simd, const F16: bool, const OFFSET: bool>(
 
 // --- Down and write ---
 
-/// Blends rows vector by vector. `BLEND` is whether the bottom row counts.
+/// Blends rows of pixels of `PIXEL` samples, vector by vector. `BLEND` is whether the bottom row counts.
 #[derive(Clone, Copy)]
-struct Blender<'a, S: Simd, const BLEND: bool> {
+struct Blender<'a, S: Simd, const BLEND: bool, const PIXEL: usize> {
     simd: S,
     row: BlendedRow<'a>,
     twice_weight: S::Ints,
+    to_quads: S::Ints,
 }
 
-impl<'a, S: Simd, const BLEND: bool> Blender<'a, S, BLEND> {
+impl<'a, S: Simd, const BLEND: bool, const PIXEL: usize> Blender<'a, S, BLEND, PIXEL> {
     /// For `pixels` pixels.
     #[inline(always)]
     fn new(simd: S, row: BlendedRow<'a>, pixels: usize) -> Self {
-        assert!(row.top.len().min(row.bottom.len()) >= pixels * DEEP_PIXEL);
+        assert!(row.top.len().min(row.bottom.len()) >= pixels * PIXEL + 2);
         Self {
             simd,
             row,
             twice_weight: simd.splat_i16(2 * row.weight),
+            to_quads: simd.splat_lane(&TRIPLES_TO_QUADS),
         }
     }
 
-    /// The vector that begins with pixel `x`.
+    /// Two pixels a lane, side by side, from pixel `x` on.
     ///
     /// # Safety
     ///
-    /// Its pixels are among those promised.
+    /// They are among those promised.
     #[inline(always)]
     unsafe fn vector(self, x: usize) -> S::Ints {
         let Self { simd, row, .. } = self;
-        // SAFETY: as the caller promises.
+        // SAFETY: as the caller promises; of three samples a pixel, two more are read.
         unsafe {
-            let top = simd.load(row.top.as_ptr().add(x * DEEP_PIXEL));
+            let top = Self::load(simd, row.top.as_ptr().add(x * PIXEL));
             if !BLEND {
                 return top;
             }
-            let bottom = simd.load(row.bottom.as_ptr().add(x * DEEP_PIXEL));
+            let bottom = Self::load(simd, row.bottom.as_ptr().add(x * PIXEL));
             lerp(simd, top, bottom, self.twice_weight)
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The samples can be read.
+    #[inline(always)]
+    unsafe fn load(simd: S, from: *const i16) -> S::Ints {
+        // SAFETY: as the caller promises.
+        unsafe {
+            match PIXEL {
+                3 => simd.load_lanes(from, [0, 6, 12, 18].as_ptr(), 1),
+                _ => simd.load(from),
+            }
+        }
+    }
+
+    /// The same with four samples a pixel.
+    ///
+    /// # Safety
+    ///
+    /// The pixels are among those promised.
+    #[inline(always)]
+    unsafe fn quads(self, x: usize) -> S::Ints {
+        // SAFETY: as the caller promises.
+        let vector = unsafe { self.vector(x) };
+        match PIXEL {
+            3 => self.simd.shuffle_bytes(vector, self.to_quads),
+            _ => vector,
         }
     }
 
@@ -494,10 +572,10 @@ impl<'a, S: Simd, const BLEND: bool> Blender<'a, S, BLEND> {
         // SAFETY: as the caller promises.
         unsafe {
             [
-                self.vector(x),
-                self.vector(x + vector),
-                self.vector(x + 2 * vector),
-                self.vector(x + 3 * vector),
+                self.quads(x),
+                self.quads(x + vector),
+                self.quads(x + 2 * vector),
+                self.quads(x + 3 * vector),
             ]
         }
     }
@@ -547,16 +625,29 @@ impl<'a> Blocks<'a> {
 
 #[inline(always)]
 pub fn write_rgb<S: Simd>(simd: S, row: BlendedRow, bytes: &PixelBytes, out: &mut [u8]) {
-    match (row.weight, bytes.channels.len()) {
-        (0, 3) => write_rgb_as::<S, false, 3>(simd, row, bytes, out),
-        (0, _) => write_rgb_as::<S, false, 4>(simd, row, bytes, out),
-        (_, 3) => write_rgb_as::<S, true, 3>(simd, row, bytes, out),
-        _ => write_rgb_as::<S, true, 4>(simd, row, bytes, out),
+    match (row.pixel, row.weight) {
+        (3, 0) => write_rgb_from::<S, false, 3>(simd, row, bytes, out),
+        (3, _) => write_rgb_from::<S, true, 3>(simd, row, bytes, out),
+        (_, 0) => write_rgb_from::<S, false, DEEP_PIXEL>(simd, row, bytes, out),
+        _ => write_rgb_from::<S, true, DEEP_PIXEL>(simd, row, bytes, out),
     }
 }
 
 #[inline(always)]
-fn write_rgb_as<S: Simd, const BLEND: bool, const PIXEL: usize>(
+fn write_rgb_from<S: Simd, const BLEND: bool, const PIXEL: usize>(
+    simd: S,
+    row: BlendedRow,
+    bytes: &PixelBytes,
+    out: &mut [u8],
+) {
+    match bytes.channels.len() {
+        3 => write_rgb_as::<S, BLEND, PIXEL, 3>(simd, row, bytes, out),
+        _ => write_rgb_as::<S, BLEND, PIXEL, 4>(simd, row, bytes, out),
+    }
+}
+
+#[inline(always)]
+fn write_rgb_as<S: Simd, const BLEND: bool, const PIXEL: usize, const BYTES: usize>(
     simd: S,
     row: BlendedRow,
     bytes: &PixelBytes,
@@ -568,10 +659,10 @@ fn write_rgb_as<S: Simd, const BLEND: bool, const PIXEL: usize>(
     let to_level = simd.splat_i16(256);
     let vector = 2 * S::LANES;
     let block = 2 * vector;
-    let blocks = (out.len() / PIXEL).div_ceil(block);
-    let row = Blender::<S, BLEND>::new(simd, row, blocks * block);
+    let blocks = (out.len() / BYTES).div_ceil(block);
+    let row = Blender::<S, BLEND, PIXEL>::new(simd, row, blocks * block);
     // A lane of three bytes a pixel ends with four bytes too many, which the next lane puts right.
-    let mut out = Blocks::new(out, block * PIXEL, 4 * (4 - PIXEL));
+    let mut out = Blocks::new(out, block * BYTES, 4 * (4 - BYTES));
     for index in 0..blocks {
         // SAFETY: the row has all blocks, and there is room for them where they are written.
         unsafe {
@@ -580,8 +671,8 @@ fn write_rgb_as<S: Simd, const BLEND: bool, const PIXEL: usize>(
             let second = simd.mul_round(row.vector(x + vector), to_level);
             let pixels = simd.packed_in_order(simd.pack_u8(first, second));
             let pixels = simd.or(simd.shuffle_bytes(pixels, control), always);
-            match PIXEL {
-                3 => simd.store_lanes(pixels, out.at(index), 4 * PIXEL),
+            match BYTES {
+                3 => simd.store_lanes(pixels, out.at(index), 12),
                 _ => simd.store(pixels, out.at(index)),
             }
         }
@@ -627,57 +718,86 @@ impl<S: Simd> Factors<S> {
 }
 
 #[inline(always)]
-pub fn write_ycbcr<S: Simd>(
+pub fn write_luma<S: Simd>(
     simd: S,
-    rows: [BlendedRow; 2],
-    ycbcr: &YCbCr,
-    luma: [&mut [u8]; 2],
-    chroma: Chroma,
+    row: BlendedRow,
+    luma: &Component,
+    blended: &mut [i16],
+    out: &mut [u8],
 ) {
-    if rows.iter().all(|row| row.weight == 0) {
-        write_ycbcr_as::<S, false>(simd, rows, ycbcr, luma, chroma);
-    } else {
-        write_ycbcr_as::<S, true>(simd, rows, ycbcr, luma, chroma);
+    match (row.pixel, row.weight) {
+        (3, 0) => write_luma_as::<S, false, 3>(simd, row, luma, blended, out),
+        (3, _) => write_luma_as::<S, true, 3>(simd, row, luma, blended, out),
+        (_, 0) => write_luma_as::<S, false, DEEP_PIXEL>(simd, row, luma, blended, out),
+        _ => write_luma_as::<S, true, DEEP_PIXEL>(simd, row, luma, blended, out),
     }
 }
 
 #[inline(always)]
-fn write_ycbcr_as<S: Simd, const BLEND: bool>(
+fn write_luma_as<S: Simd, const BLEND: bool, const PIXEL: usize>(
     simd: S,
-    [top, bottom]: [BlendedRow; 2],
-    ycbcr: &YCbCr,
-    luma: [&mut [u8]; 2],
-    chroma: Chroma,
+    row: BlendedRow,
+    luma: &Component,
+    blended: &mut [i16],
+    out: &mut [u8],
 ) {
     let vector = 2 * S::LANES;
     let block = 4 * vector;
-    let blocks = luma[0].len().div_ceil(block);
-    let y = Factors::new(simd, &ycbcr.y);
-    let cb = Factors::new(simd, &ycbcr.cb);
-    let cr = Factors::new(simd, &ycbcr.cr);
-    let side_by_side = simd.splat_lane(&[0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15]);
-    let top = Blender::<S, BLEND>::new(simd, top, blocks * block);
-    let bottom = Blender::<S, BLEND>::new(simd, bottom, blocks * block);
-    let [luma_top, luma_bottom] = luma;
-    let mut luma_top = Blocks::new(luma_top, block, 0);
-    let mut luma_bottom = Blocks::new(luma_bottom, block, 0);
-    let (first, second, is_planar) = match chroma {
+    let blocks = out.len().div_ceil(block);
+    assert!(blended.len() >= blocks * block * DEEP_PIXEL);
+    let y = Factors::new(simd, luma);
+    let row = Blender::<S, BLEND, PIXEL>::new(simd, row, blocks * block);
+    let mut out = Blocks::new(out, block, 0);
+    for index in 0..blocks {
+        // SAFETY: the row has all blocks, and there is room for them where they are written.
+        unsafe {
+            let [a, b, c, d] = row.block(index * block);
+            let to = blended
+                .as_mut_ptr()
+                .add(index * block * DEEP_PIXEL)
+                .cast::<u8>();
+            let step = vector * DEEP_PIXEL * size_of::<i16>();
+            simd.store(a, to);
+            simd.store(b, to.add(step));
+            simd.store(c, to.add(2 * step));
+            simd.store(d, to.add(3 * step));
+            // Lanes have two pixels of each vector.
+            simd.store_pairs(simd.pack_i16(y.of(a, b), y.of(c, d)), out.at(index));
+        }
+    }
+    out.finish();
+}
+
+#[inline(always)]
+pub fn write_chroma<S: Simd>(simd: S, rows: [&[i16]; 2], [cb, cr]: [&Component; 2], out: Chroma) {
+    let vector = 2 * S::LANES;
+    // Of pixels before their mean is taken
+    let block = 4 * vector;
+    let (first, second, is_planar) = match out {
         Chroma::Planar(cb, cr) => (cb, cr, true),
         Chroma::Interleaved(out) => (out, &mut [][..], false),
     };
-    let chroma_block = if is_planar { block / 2 } else { block };
-    let mut first = Blocks::new(first, chroma_block, 0);
-    let mut second = Blocks::new(second, chroma_block, 0);
+    let block_bytes = if is_planar { block / 2 } else { block };
+    let blocks = first.len().div_ceil(block_bytes);
+    let [top, bottom] = rows;
+    assert!(top.len().min(bottom.len()) >= blocks * block * DEEP_PIXEL);
+    let (cb, cr) = (Factors::new(simd, cb), Factors::new(simd, cr));
+    let side_by_side = simd.splat_lane(&[0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15]);
+    let mut first = Blocks::new(first, block_bytes, 0);
+    let mut second = Blocks::new(second, block_bytes, 0);
     for index in 0..blocks {
         // SAFETY: the rows have all blocks, and there is room for them where they are written.
         unsafe {
-            let [a, b, c, d] = top.block(index * block);
-            let [e, f, g, h] = bottom.block(index * block);
-            // Lanes have two pixels of each vector.
-            simd.store_pairs(simd.pack_i16(y.of(a, b), y.of(c, d)), luma_top.at(index));
-            simd.store_pairs(simd.pack_i16(y.of(e, f), y.of(g, h)), luma_bottom.at(index));
-            let (a, b) = (simd.average(a, e), simd.average(b, f));
-            let (c, d) = (simd.average(c, g), simd.average(d, h));
+            let (top, bottom) = (top.as_ptr(), bottom.as_ptr());
+            let at = index * block * DEEP_PIXEL;
+            let step = vector * DEEP_PIXEL;
+            let a = simd.average(simd.load(top.add(at)), simd.load(bottom.add(at)));
+            let at = at + step;
+            let b = simd.average(simd.load(top.add(at)), simd.load(bottom.add(at)));
+            let at = at + step;
+            let c = simd.average(simd.load(top.add(at)), simd.load(bottom.add(at)));
+            let at = at + step;
+            let d = simd.average(simd.load(top.add(at)), simd.load(bottom.add(at)));
             let left = simd.average(simd.low_i64(a, b), simd.high_i64(a, b));
             let right = simd.average(simd.low_i64(c, d), simd.high_i64(c, d));
             // Lanes have one mean of each vector: four of Cb, and then of Cr.
@@ -689,8 +809,6 @@ fn write_ycbcr_as<S: Simd, const BLEND: bool>(
             }
         }
     }
-    luma_top.finish();
-    luma_bottom.finish();
     first.finish();
     second.finish();
 }

@@ -58,35 +58,16 @@
 //! }
 //! ```
 
+mod common;
 pub mod floatvideoparse;
 pub mod lipsyncframes;
+mod lock;
 pub mod media;
 pub mod videotofloat;
 
 pub use lipsyncframes_pixel as pixel;
 
 use gst::glib;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// Locks also what a panicking thread held: in the elements, all of it is valid after every statement,
-/// and a property getter must not panic in its turn.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Starts the pool for an element that starts and may use `threads` threads.
-pub(crate) fn start_pool(threads: usize) -> Result<(), gst::ErrorMessage> {
-    if threads > 1 {
-        pixel::pool::start().map_err(|error| {
-            gst::error_msg!(
-                gst::ResourceError::Failed,
-                ("{error}. Raise the limits on threads and memory, or set n-threads=1 \
-                     to do without the pool")
-            )
-        })?;
-    }
-    Ok(())
-}
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     lipsyncframes::register(plugin)?;

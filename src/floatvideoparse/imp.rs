@@ -3,9 +3,9 @@
 
 use super::stream::Stream;
 use super::timeline::{Timeline, Timing};
-use crate::lock;
+use crate::common;
+use crate::lock::Lock;
 use crate::media::float_video::{self, FloatVideoFormat, FloatVideoInfo, METAS_OF_A_MOMENT};
-use crate::pixel::MAX_SIZE;
 
 use gst::ClockTime;
 use gst::glib;
@@ -13,9 +13,10 @@ use gst::prelude::*;
 use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use gst_base::{BaseParseFrame, BaseParseFrameFlags};
+use lipsyncframes_pixel::MAX_SIZE;
 
 use std::ops::ControlFlow;
-use std::sync::{LazyLock, Mutex};
+use std::sync::LazyLock;
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
@@ -87,20 +88,27 @@ struct State {
     is_refused: bool,
 }
 
+glib::wrapper! {
+    /// The element, for programs that register it statically; everybody else makes it by its name,
+    /// `floatvideoparse`.
+    pub struct FloatVideoParse(ObjectSubclass<Imp>)
+        @extends gst_base::BaseParse, gst::Element, gst::Object;
+}
+
 #[derive(Default)]
-pub struct FloatVideoParse {
-    settings: Mutex<Settings>,
-    state: Mutex<State>,
+pub struct Imp {
+    settings: Lock<Settings>,
+    state: Lock<State>,
 }
 
 #[glib::object_subclass]
-impl ObjectSubclass for FloatVideoParse {
+impl ObjectSubclass for Imp {
     const NAME: &'static str = "GstFloatVideoParse";
-    type Type = super::FloatVideoParse;
+    type Type = FloatVideoParse;
     type ParentType = gst_base::BaseParse;
 }
 
-impl ObjectImpl for FloatVideoParse {
+impl ObjectImpl for Imp {
     fn properties() -> &'static [glib::ParamSpec] {
         static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
             let defaults = Settings::default();
@@ -145,7 +153,7 @@ impl ObjectImpl for FloatVideoParse {
     }
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        let mut settings = lock(&self.settings);
+        let mut settings = self.settings.lock();
         // GObject has checked the type and the range. A value that still does not fit is left out
         // rather than unwrapped: a panic in a setter would end the process.
         match pspec.name() {
@@ -161,7 +169,7 @@ impl ObjectImpl for FloatVideoParse {
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        let settings = *lock(&self.settings);
+        let settings = *self.settings.lock();
         match pspec.name() {
             "format" => settings.format.to_value(),
             "width" => settings.width.to_value(),
@@ -186,7 +194,7 @@ impl ObjectImpl for FloatVideoParse {
                         pts: buffer.pts(),
                         duration: buffer.duration(),
                     };
-                    let mut state = lock(&parse.imp().state);
+                    let mut state = parse.imp().state.lock();
                     state.timeline.receive(buffer.size() as u64, timing);
                 }
                 gst::PadProbeReturn::Ok
@@ -195,9 +203,9 @@ impl ObjectImpl for FloatVideoParse {
     }
 }
 
-impl GstObjectImpl for FloatVideoParse {}
+impl GstObjectImpl for Imp {}
 
-impl ElementImpl for FloatVideoParse {
+impl ElementImpl for Imp {
     fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
         static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
             gst::subclass::ElementMetadata::new(
@@ -215,15 +223,7 @@ impl ElementImpl for FloatVideoParse {
             let frames = float_video::template_caps();
             let mut input = frames.clone();
             input.merge(bytes_caps());
-            [
-                ("sink", gst::PadDirection::Sink, input),
-                ("src", gst::PadDirection::Src, frames),
-            ]
-            .into_iter()
-            .filter_map(|(name, direction, caps)| {
-                gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps).ok()
-            })
-            .collect()
+            common::pad_templates(input, frames)
         });
         &TEMPLATES
     }
@@ -239,9 +239,9 @@ fn is_float_video(caps: &gst::CapsRef) -> bool {
         .is_some_and(|structure| structure.name() == float_video::MEDIA_TYPE)
 }
 
-impl BaseParseImpl for FloatVideoParse {
+impl BaseParseImpl for Imp {
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
-        *lock(&self.state) = State::default();
+        *self.state.lock() = State::default();
         Ok(())
     }
 
@@ -272,10 +272,10 @@ impl BaseParseImpl for FloatVideoParse {
 
     fn set_sink_caps(&self, caps: &gst::Caps) -> Result<(), gst::LoggableError> {
         let input = is_float_video(caps).then(|| caps.clone());
-        if lock(&self.state).input != input {
+        if self.state.lock().input != input {
             // What has come is of the caps that it came with.
             self.obj().drain();
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             state.input = input;
             state.stream = None;
             let end = state.timing.end();
@@ -302,9 +302,9 @@ impl BaseParseImpl for FloatVideoParse {
                     let segment = gst::event::Segment::builder(&from_start);
                     segment.seqnum(event.seqnum()).build()
                 };
-                lock(&self.state).is_timed = is_timed;
+                self.state.lock().is_timed = is_timed;
                 let is_handled = self.parent_sink_event(event);
-                lock(&self.state).timeline.restart(start);
+                self.state.lock().timeline.restart(start);
                 is_handled
             }
             // BaseParse would make up caps for it.
@@ -332,7 +332,7 @@ impl BaseParseImpl for FloatVideoParse {
             // always be converted: where not, it goes on with a value it has not initialised.
             return Some(gst::GenericFormattedValue::new(format, position.value()));
         }
-        let is_timed = lock(&self.state).is_timed;
+        let is_timed = self.state.lock().is_timed;
         if is_timed && [position.format(), format].contains(&gst::Format::Bytes) {
             // They would be upstream's, which need not be those of the frames alone.
             return None;
@@ -364,7 +364,7 @@ impl BaseParseImpl for FloatVideoParse {
         &self,
         frame: &mut BaseParseFrame,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let timing = lock(&self.state).timing;
+        let timing = self.state.lock().timing;
         if let Some(buffer) = frame.buffer_mut() {
             buffer.set_pts(timing.pts);
             // Decoded order is something that raw pictures do not have.
@@ -384,7 +384,7 @@ impl BaseParseImpl for FloatVideoParse {
     }
 }
 
-impl FloatVideoParse {
+impl Imp {
     /// Sends the first `bytes` of `frame`.
     fn finish(
         &self,
@@ -397,7 +397,7 @@ impl FloatVideoParse {
         // What is left of a broken frame counts as a frame.
         let offset = frame.offset() - frame.offset() % stream.frame_bytes;
         let (timing, is_first) = {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             state.timing = state.timeline.timing(bytes, stream.pace(), offset);
             state.timeline.consume(bytes);
             (state.timing, !state.has_output)
@@ -411,7 +411,7 @@ impl FloatVideoParse {
             self.announce_duration(stream);
         }
         let result = self.obj().finish_frame(frame, bytes as u32);
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.has_output = true;
         state.is_refused = result.is_err();
         result
@@ -426,7 +426,7 @@ impl FloatVideoParse {
         bytes: u64,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let (has_output, is_refused) = {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             state.timeline.consume(bytes);
             (state.has_output, state.is_refused)
         };
@@ -452,10 +452,10 @@ impl FloatVideoParse {
 
     /// What the stream is or will be cut into.
     fn describe(&self) -> Result<Stream, String> {
-        if let Some(Ok(stream)) = lock(&self.state).stream {
+        if let Some(Ok(stream)) = self.state.lock().stream {
             return Ok(stream);
         }
-        let settings = *lock(&self.settings);
+        let settings = *self.settings.lock();
         let info = match self.input_caps() {
             Some(caps) => FloatVideoInfo::from_caps(&caps)?,
             None => settings.info()?,
@@ -465,14 +465,14 @@ impl FloatVideoParse {
 
     /// What the stream is cut into. Announced downstream when it is first asked for.
     fn stream(&self) -> Result<Stream, gst::FlowError> {
-        if let Some(stream) = lock(&self.state).stream {
+        if let Some(stream) = self.state.lock().stream {
             return stream;
         }
         let stream = self.describe().map_err(|problem| {
             gst::element_imp_error!(self, gst::StreamError::Format, ("{problem}"));
             gst::FlowError::NotNegotiated
         });
-        lock(&self.state).stream = Some(stream);
+        self.state.lock().stream = Some(stream);
         self.announce(&stream?);
         stream
     }
@@ -501,7 +501,7 @@ impl FloatVideoParse {
     /// `video/x-float` caps of the input, if it has such. A source that is read from, and does not
     /// send anything by itself, sends no caps either, and has to be asked.
     fn input_caps(&self) -> Option<gst::Caps> {
-        if let Some(caps) = &lock(&self.state).input {
+        if let Some(caps) = &self.state.lock().input {
             return Some(caps.clone());
         }
         let any_frames = gst::Caps::new_empty_simple(float_video::MEDIA_TYPE);
@@ -523,7 +523,7 @@ impl FloatVideoParse {
         if let Some(buffer) = buffer.get_mut() {
             // Whatever the bytes were sent as, these are whole pictures.
             buffer.unset_flags(Flags::DELTA_UNIT | Flags::HEADER);
-            if !lock(&self.state).timeline.is_at_beginning() {
+            if !self.state.lock().timeline.is_at_beginning() {
                 buffer.unset_flags(Flags::RESYNC);
                 buffer.foreach_meta_mut(|meta| {
                     let action = if METAS_OF_A_MOMENT.contains(&meta.api().name()) {
@@ -541,7 +541,7 @@ impl FloatVideoParse {
     /// Lets BaseParse know how long the stream is, if upstream knows. By itself, it would guess at
     /// it, and only after some seconds.
     fn announce_duration(&self, stream: &Stream) {
-        if lock(&self.state).is_timed {
+        if self.state.lock().is_timed {
             return;
         }
         let parse = self.obj();
@@ -566,7 +566,7 @@ impl FloatVideoParse {
             gst::info!(CAT, imp = self, "no seek with the negative rate {rate}");
             return None;
         }
-        if start_type != gst::SeekType::Set || lock(&self.state).is_timed {
+        if start_type != gst::SeekType::Set || self.state.lock().is_timed {
             return Some(event);
         }
         let stream = self.describe().ok()?;

@@ -2,9 +2,9 @@
 
 use crate::media::float_video::{self, FloatVideoInfo};
 use crate::media::tensors::{self, Reading};
-use crate::pixel::{Matrix, PixelFormat, Quantization, Rectangle, Target};
 use gst::prelude::*;
 use gst_video::{VideoColorMatrix, VideoColorRange, VideoColorimetry, VideoFormat, VideoInfo};
+use lipsyncframes_pixel::{Matrix, PixelFormat, Quantization, Rectangle, Target};
 
 /// Output width and height where downstream leaves them open.
 const DEFAULT_SIZE: i32 = 320;

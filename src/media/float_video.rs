@@ -10,8 +10,8 @@
 //! Samples are little-endian IEEE float32 or float16, rows and planes tightly packed. A buffer holds one or
 //! more whole frames back to back.
 
-use crate::pixel::{ChannelOrder, FloatFormat, Layout, MAX_SIZE, Sample};
 use gst::glib;
+use lipsyncframes_pixel::{ChannelOrder, FloatFormat, Layout, MAX_SIZE, Sample};
 
 /// Name of the media type.
 pub const MEDIA_TYPE: &str = "video/x-float";

@@ -14,7 +14,7 @@
 use crate::media::float_video::{
     FloatVideoInfo, fraction, in_system_memory, required, size_in_range,
 };
-use crate::pixel::{ChannelOrder, FloatFormat, Layout, Sample};
+use lipsyncframes_pixel::{ChannelOrder, FloatFormat, Layout, Sample};
 
 /// Name of the media type.
 pub const MEDIA_TYPE: &str = "other/tensors";

@@ -1,10 +1,8 @@
 //! GObject and BaseTransform: translates between GStreamer and the pixel path.
 
-use crate::lipsyncframes::LipSyncFramesRange;
-use crate::lock;
+use crate::common::{self, LipSyncFramesRange};
+use crate::lock::Lock;
 use crate::media::float_video::{self, FloatVideoInfo};
-use crate::pixel::pool;
-use crate::pixel::{PixelFormat, ToFloat};
 
 use gst::glib;
 use gst::prelude::*;
@@ -12,8 +10,9 @@ use gst_base::subclass::BaseTransformMode;
 use gst_base::subclass::prelude::*;
 use gst_video::prelude::*;
 use gst_video::{VideoFormat, VideoFrameRef, VideoInfo};
+use lipsyncframes_pixel::{PixelFormat, ToFloat, pool};
 
-use std::sync::{LazyLock, Mutex};
+use std::sync::LazyLock;
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
@@ -79,20 +78,27 @@ impl Conversion {
     }
 }
 
+glib::wrapper! {
+    /// The element, for programs that register it statically; everybody else makes it by its name,
+    /// `videotofloat`.
+    pub struct VideoToFloat(ObjectSubclass<Imp>)
+        @extends gst_base::BaseTransform, gst::Element, gst::Object;
+}
+
 #[derive(Default)]
-pub struct VideoToFloat {
-    settings: Mutex<Settings>,
-    conversion: Mutex<Option<Conversion>>,
+pub struct Imp {
+    settings: Lock<Settings>,
+    conversion: Lock<Option<Conversion>>,
 }
 
 #[glib::object_subclass]
-impl ObjectSubclass for VideoToFloat {
+impl ObjectSubclass for Imp {
     const NAME: &'static str = "GstVideoToFloat";
-    type Type = super::VideoToFloat;
+    type Type = VideoToFloat;
     type ParentType = gst_base::BaseTransform;
 }
 
-impl ObjectImpl for VideoToFloat {
+impl ObjectImpl for Imp {
     fn properties() -> &'static [glib::ParamSpec] {
         static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
             vec![
@@ -114,7 +120,7 @@ impl ObjectImpl for VideoToFloat {
     }
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        let mut settings = lock(&self.settings);
+        let mut settings = self.settings.lock();
         // GObject has checked the type and the range. A value that still does not fit is left out
         // rather than unwrapped: a panic in a setter would end the process.
         match pspec.name() {
@@ -125,7 +131,7 @@ impl ObjectImpl for VideoToFloat {
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        let settings = *lock(&self.settings);
+        let settings = *self.settings.lock();
         match pspec.name() {
             "range" => settings.range.to_value(),
             "n-threads" => settings.n_threads.to_value(),
@@ -134,9 +140,9 @@ impl ObjectImpl for VideoToFloat {
     }
 }
 
-impl GstObjectImpl for VideoToFloat {}
+impl GstObjectImpl for Imp {}
 
-impl ElementImpl for VideoToFloat {
+impl ElementImpl for Imp {
     fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
         static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
             gst::subclass::ElementMetadata::new(
@@ -150,17 +156,8 @@ impl ElementImpl for VideoToFloat {
     }
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
-        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-            [
-                ("sink", gst::PadDirection::Sink, video_template()),
-                ("src", gst::PadDirection::Src, float_video::template_caps()),
-            ]
-            .into_iter()
-            .filter_map(|(name, direction, caps)| {
-                gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps).ok()
-            })
-            .collect()
-        });
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> =
+            LazyLock::new(|| common::pad_templates(video_template(), float_video::template_caps()));
         &TEMPLATES
     }
 }
@@ -173,18 +170,18 @@ fn video_template() -> gst::Caps {
     ))
 }
 
-impl BaseTransformImpl for VideoToFloat {
+impl BaseTransformImpl for Imp {
     const MODE: BaseTransformMode = BaseTransformMode::NeverInPlace;
     const PASSTHROUGH_ON_SAME_CAPS: bool = false;
     const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
-        let threads = pool::threads(lock(&self.settings).n_threads);
-        crate::start_pool(threads)
+        let threads = pool::threads(self.settings.lock().n_threads);
+        common::start_pool(threads)
     }
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
-        *lock(&self.conversion) = None;
+        *self.conversion.lock() = None;
         Ok(())
     }
 
@@ -218,7 +215,7 @@ impl BaseTransformImpl for VideoToFloat {
     }
 
     fn set_caps(&self, incaps: &gst::Caps, outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
-        let range = lock(&self.settings).range;
+        let range = self.settings.lock().range;
         let conversion = VideoInfo::from_caps(incaps)
             .map_err(|_| format!("input caps {incaps} are no video frames"))
             .and_then(|input| {
@@ -229,7 +226,7 @@ impl BaseTransformImpl for VideoToFloat {
                 gst::element_imp_error!(self, gst::CoreError::Negotiation, ("{problem}"));
                 gst::loggable_error!(CAT, "{problem}")
             })?;
-        *lock(&self.conversion) = Some(conversion);
+        *self.conversion.lock() = Some(conversion);
         Ok(())
     }
 
@@ -281,8 +278,8 @@ impl BaseTransformImpl for VideoToFloat {
         input: &gst::Buffer,
         output: &mut gst::BufferRef,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let settings = *lock(&self.settings);
-        let mut conversion = lock(&self.conversion).take();
+        let settings = *self.settings.lock();
+        let mut conversion = self.conversion.lock().take();
         let result = match &mut conversion {
             Some(conversion) => convert(conversion, settings, input, output).map_err(|problem| {
                 gst::element_imp_error!(self, gst::StreamError::Failed, ("{problem}"));
@@ -290,7 +287,7 @@ impl BaseTransformImpl for VideoToFloat {
             }),
             None => Err(gst::FlowError::NotNegotiated),
         };
-        *lock(&self.conversion) = conversion;
+        *self.conversion.lock() = conversion;
         result.map(|()| gst::FlowSuccess::Ok)
     }
 }

@@ -7,8 +7,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// behind one is valid after every statement.
 ///
 /// With `#[derive(glib::Properties)]`, a struct behind it can be a field whose members are properties.
-/// Behind glib's choice, `Mutex`, which unwraps, a panic elsewhere would have become one in the
-/// property's setter, and that one ends the process: nothing catches it on its way through C.
+/// A property setter must not panic, because nothing catches that on its way through C: it ends the
+/// process. What is derived can panic in two places. One is where it unwraps `Mutex::lock()`, which is
+/// why it gets this. The other is where the value has not the property's type, and GObject lets none
+/// such through.
 #[derive(Default)]
 pub struct Lock<T>(Mutex<T>);
 

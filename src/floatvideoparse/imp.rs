@@ -95,8 +95,55 @@ glib::wrapper! {
         @extends gst_base::BaseParse, gst::Element, gst::Object;
 }
 
-#[derive(Default)]
+#[derive(Default, glib::Properties)]
+#[properties(wrapper_type = FloatVideoParse)]
 pub struct Imp {
+    /// Format of the frames. Not to be changed while playing.
+    #[property(
+        name = "format", type = FloatVideoFormat, member = format, get, set,
+        nick = "Format",
+        blurb = "Format of the frames, named as in caps",
+        default, mutable_ready
+    )]
+    /// Width of the frames in pixels, 1 to 16384; 0 where it is not set. Not to be changed while
+    /// playing.
+    #[property(
+        name = "width", type = u32, member = width, get, set,
+        nick = "Width",
+        blurb = "Width of the frames in pixels; must be set",
+        maximum = MAX_SIZE,
+        mutable_ready
+    )]
+    /// Height of the frames in pixels, 1 to 16384; 0 where it is not set. Not to be changed while
+    /// playing.
+    #[property(
+        name = "height", type = u32, member = height, get, set,
+        nick = "Height",
+        blurb = "Height of the frames in pixels; must be set",
+        maximum = MAX_SIZE,
+        mutable_ready
+    )]
+    /// Frames per second; 0/1 where it is unknown, and there are no timestamps. Not to be changed
+    /// while playing.
+    #[property(
+        name = "framerate", type = gst::Fraction, member = framerate, get, set,
+        nick = "Framerate",
+        blurb = "Frames per second (0/1 = unknown: no timestamps)",
+        minimum = gst::Fraction::new(0, 1),
+        maximum = gst::Fraction::new(i32::MAX, 1),
+        default = Settings::default().framerate,
+        mutable_ready
+    )]
+    /// Frames to put in an output buffer, 1 or more; the last may have fewer. Not to be changed while
+    /// playing.
+    #[property(
+        name = "frames-per-buffer", type = u32, member = frames_per_buffer, get, set,
+        nick = "Frames per buffer",
+        blurb = "Frames to put in an output buffer; the last may have fewer",
+        minimum = 1,
+        default = Settings::default().frames_per_buffer,
+        mutable_ready
+    )]
     settings: Lock<Settings>,
     state: Lock<State>,
 }
@@ -108,78 +155,8 @@ impl ObjectSubclass for Imp {
     type ParentType = gst_base::BaseParse;
 }
 
+#[glib::derived_properties]
 impl ObjectImpl for Imp {
-    fn properties() -> &'static [glib::ParamSpec] {
-        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
-            let defaults = Settings::default();
-            vec![
-                glib::ParamSpecEnum::builder_with_default("format", defaults.format)
-                    .nick("Format")
-                    .blurb("Format of the frames, named as in caps")
-                    .mutable_ready()
-                    .build(),
-                glib::ParamSpecUInt::builder("width")
-                    .nick("Width")
-                    .blurb("Width of the frames in pixels; must be set")
-                    .maximum(MAX_SIZE)
-                    .default_value(defaults.width)
-                    .mutable_ready()
-                    .build(),
-                glib::ParamSpecUInt::builder("height")
-                    .nick("Height")
-                    .blurb("Height of the frames in pixels; must be set")
-                    .maximum(MAX_SIZE)
-                    .default_value(defaults.height)
-                    .mutable_ready()
-                    .build(),
-                gst::ParamSpecFraction::builder("framerate")
-                    .nick("Framerate")
-                    .blurb("Frames per second (0/1 = unknown: no timestamps)")
-                    .minimum(gst::Fraction::new(0, 1))
-                    .maximum(gst::Fraction::new(i32::MAX, 1))
-                    .default_value(defaults.framerate)
-                    .mutable_ready()
-                    .build(),
-                glib::ParamSpecUInt::builder("frames-per-buffer")
-                    .nick("Frames per buffer")
-                    .blurb("Frames to put in an output buffer; the last may have fewer")
-                    .minimum(1)
-                    .default_value(defaults.frames_per_buffer)
-                    .mutable_ready()
-                    .build(),
-            ]
-        });
-        &PROPERTIES
-    }
-
-    fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        let mut settings = self.settings.lock();
-        // GObject has checked the type and the range. A value that still does not fit is left out
-        // rather than unwrapped: a panic in a setter would end the process.
-        match pspec.name() {
-            "format" => settings.format = value.get().unwrap_or(settings.format),
-            "width" => settings.width = value.get().unwrap_or(settings.width),
-            "height" => settings.height = value.get().unwrap_or(settings.height),
-            "framerate" => settings.framerate = value.get().unwrap_or(settings.framerate),
-            "frames-per-buffer" => {
-                settings.frames_per_buffer = value.get().unwrap_or(settings.frames_per_buffer);
-            }
-            name => gst::error!(CAT, imp = self, "no property {name} that can be set"),
-        }
-    }
-
-    fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        let settings = *self.settings.lock();
-        match pspec.name() {
-            "format" => settings.format.to_value(),
-            "width" => settings.width.to_value(),
-            "height" => settings.height.to_value(),
-            "framerate" => settings.framerate.to_value(),
-            "frames-per-buffer" => settings.frames_per_buffer.to_value(),
-            _ => pspec.default_value().clone(),
-        }
-    }
-
     fn constructed(&self) {
         self.parent_constructed();
         let parse = self.obj().downgrade();

@@ -71,6 +71,8 @@ struct State {
     refused: Option<gst::Caps>,
 }
 
+const STATS: &str = "stats";
+
 glib::wrapper! {
     /// The element, for programs that register it statically; everybody else makes it by its name,
     /// `lipsyncframes`.
@@ -78,7 +80,55 @@ glib::wrapper! {
         @extends gst_base::BaseTransform, gst::Element, gst::Object;
 }
 
+impl LipSyncFrames {
+    /// Counters since the element started; the [module's documentation](crate::lipsyncframes) lists
+    /// them.
+    pub fn stats(&self) -> gst::Structure {
+        self.property(STATS)
+    }
+}
+
+#[derive(glib::Properties)]
+#[properties(wrapper_type = LipSyncFrames)]
 pub struct Imp {
+    /// What range the network's floats have. Can be changed while playing.
+    #[property(
+        name = "range", type = LipSyncFramesRange, member = range, get, set,
+        nick = "Range",
+        blurb = "Range of the float samples; what lies outside is clamped",
+        default, mutable_playing
+    )]
+    /// Whether black borders keep the display aspect, instead of stretching. Can be changed while
+    /// playing.
+    #[property(
+        name = "add-borders", type = bool, member = add_borders, get, set = Self::set_add_borders,
+        nick = "Add borders",
+        blurb = "Keep the display aspect with black borders instead of stretching",
+        mutable_playing
+    )]
+    /// Most threads to convert a frame on, 0 to 16; 0 is one per core, at most 16. Can be changed
+    /// while playing.
+    #[property(
+        name = "n-threads", type = u32, member = n_threads, get, set,
+        nick = "Threads",
+        blurb = "Most threads to convert a frame on (0 = one per core, at most 16)",
+        maximum = pool::MAX_THREADS as u32,
+        mutable_playing
+    )]
+    /// Layout of tensors whose dimensions fit both. Not to be changed while playing.
+    #[property(
+        name = "layout", type = LipSyncFramesLayout, member = layout, get, set,
+        nick = "Layout",
+        blurb = "Layout of tensors (other/tensors) whose dimensions fit both",
+        default, mutable_ready
+    )]
+    /// Order of the channels of tensors, whose caps do not say it. Not to be changed while playing.
+    #[property(
+        name = "channel-order", type = LipSyncFramesChannelOrder, member = channel_order, get, set,
+        nick = "Channel order",
+        blurb = "Order of the channels of tensors (other/tensors), whose caps do not say it",
+        default, mutable_ready
+    )]
     settings: Lock<Settings>,
     state: Lock<State>,
     stats: Lock<Stats>,
@@ -102,42 +152,14 @@ impl ObjectSubclass for Imp {
     type ParentType = gst_base::BaseTransform;
 }
 
+#[glib::derived_properties]
 impl ObjectImpl for Imp {
     fn properties() -> &'static [glib::ParamSpec] {
         static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
-            vec![
-                glib::ParamSpecEnum::builder_with_default("range", LipSyncFramesRange::default())
-                    .nick("Range")
-                    .blurb("Range of the float samples; what lies outside is clamped")
-                    .mutable_playing()
-                    .build(),
-                glib::ParamSpecBoolean::builder("add-borders")
-                    .nick("Add borders")
-                    .blurb("Keep the display aspect with black borders instead of stretching")
-                    .default_value(false)
-                    .mutable_playing()
-                    .build(),
-                glib::ParamSpecUInt::builder("n-threads")
-                    .nick("Threads")
-                    .blurb("Most threads to convert a frame on (0 = one per core, at most 16)")
-                    .maximum(pool::MAX_THREADS as u32)
-                    .default_value(0)
-                    .mutable_playing()
-                    .build(),
-                glib::ParamSpecEnum::builder_with_default("layout", LipSyncFramesLayout::default())
-                    .nick("Layout")
-                    .blurb("Layout of tensors (other/tensors) whose dimensions fit both")
-                    .mutable_ready()
-                    .build(),
-                glib::ParamSpecEnum::builder_with_default(
-                    "channel-order",
-                    LipSyncFramesChannelOrder::default(),
-                )
-                .nick("Channel order")
-                .blurb("Order of the channels of tensors (other/tensors), whose caps do not say it")
-                .mutable_ready()
-                .build(),
-                glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
+            let mut properties = Imp::derived_properties().to_vec();
+            // Not derived, which a `gst::Structure` cannot be.
+            properties.push(
+                glib::ParamSpecBoxed::builder::<gst::Structure>(STATS)
                     .nick("Statistics")
                     .blurb(
                         "Counters since the element started: frames, batches, bytes-in, bytes-out, \
@@ -147,42 +169,17 @@ impl ObjectImpl for Imp {
                     )
                     .read_only()
                     .build(),
-            ]
+            );
+            properties
         });
         &PROPERTIES
     }
 
-    fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        let mut settings = self.settings.lock();
-        // GObject has checked the type and the range. A value that still does not fit is left out
-        // rather than unwrapped: a panic in a setter would end the process.
-        match pspec.name() {
-            "range" => settings.range = value.get().unwrap_or(settings.range),
-            "add-borders" => {
-                settings.add_borders = value.get().unwrap_or(settings.add_borders);
-                drop(settings);
-                // The output's pixel-aspect-ratio depends on it.
-                self.obj().reconfigure_src();
-            }
-            "n-threads" => settings.n_threads = value.get().unwrap_or(settings.n_threads),
-            "layout" => settings.layout = value.get().unwrap_or(settings.layout),
-            "channel-order" => {
-                settings.channel_order = value.get().unwrap_or(settings.channel_order);
-            }
-            name => gst::error!(CAT, imp = self, "no property {name} that can be set"),
-        }
-    }
-
-    fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        let settings = *self.settings.lock();
-        match pspec.name() {
-            "range" => settings.range.to_value(),
-            "add-borders" => settings.add_borders.to_value(),
-            "n-threads" => settings.n_threads.to_value(),
-            "layout" => settings.layout.to_value(),
-            "channel-order" => settings.channel_order.to_value(),
-            "stats" => self.stats.lock().to_structure().to_value(),
-            _ => pspec.default_value().clone(),
+    fn property(&self, id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        if pspec.name() == STATS {
+            self.stats.lock().to_structure().to_value()
+        } else {
+            self.derived_property(id, pspec)
         }
     }
 }
@@ -409,6 +406,12 @@ impl BaseTransformImpl for Imp {
 }
 
 impl Imp {
+    fn set_add_borders(&self, add_borders: bool) {
+        self.settings.lock().add_borders = add_borders;
+        // The output's pixel-aspect-ratio depends on it.
+        self.obj().reconfigure_src();
+    }
+
     fn input_info(&self, caps: &gst::CapsRef) -> Result<FloatVideoInfo, String> {
         caps::input_info(caps, self.settings.lock().reading())
     }

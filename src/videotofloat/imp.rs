@@ -85,8 +85,25 @@ glib::wrapper! {
         @extends gst_base::BaseTransform, gst::Element, gst::Object;
 }
 
-#[derive(Default)]
+#[derive(Default, glib::Properties)]
+#[properties(wrapper_type = VideoToFloat)]
 pub struct Imp {
+    /// What range the floats have. Can be changed while playing.
+    #[property(
+        name = "range", type = LipSyncFramesRange, member = range, get, set,
+        nick = "Range",
+        blurb = "Range of the float samples",
+        default, mutable_playing
+    )]
+    /// Most threads to convert a frame on, 0 to 16; 0 is one per core, at most 16. Can be changed
+    /// while playing.
+    #[property(
+        name = "n-threads", type = u32, member = n_threads, get, set,
+        nick = "Threads",
+        blurb = "Most threads to convert a frame on (0 = one per core, at most 16)",
+        maximum = pool::MAX_THREADS as u32,
+        mutable_playing
+    )]
     settings: Lock<Settings>,
     conversion: Lock<Option<Conversion>>,
 }
@@ -98,47 +115,8 @@ impl ObjectSubclass for Imp {
     type ParentType = gst_base::BaseTransform;
 }
 
-impl ObjectImpl for Imp {
-    fn properties() -> &'static [glib::ParamSpec] {
-        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
-            vec![
-                glib::ParamSpecEnum::builder_with_default("range", LipSyncFramesRange::default())
-                    .nick("Range")
-                    .blurb("Range of the float samples")
-                    .mutable_playing()
-                    .build(),
-                glib::ParamSpecUInt::builder("n-threads")
-                    .nick("Threads")
-                    .blurb("Most threads to convert a frame on (0 = one per core, at most 16)")
-                    .maximum(pool::MAX_THREADS as u32)
-                    .default_value(0)
-                    .mutable_playing()
-                    .build(),
-            ]
-        });
-        &PROPERTIES
-    }
-
-    fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        let mut settings = self.settings.lock();
-        // GObject has checked the type and the range. A value that still does not fit is left out
-        // rather than unwrapped: a panic in a setter would end the process.
-        match pspec.name() {
-            "range" => settings.range = value.get().unwrap_or(settings.range),
-            "n-threads" => settings.n_threads = value.get().unwrap_or(settings.n_threads),
-            name => gst::error!(CAT, imp = self, "no property {name} that can be set"),
-        }
-    }
-
-    fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        let settings = *self.settings.lock();
-        match pspec.name() {
-            "range" => settings.range.to_value(),
-            "n-threads" => settings.n_threads.to_value(),
-            _ => pspec.default_value().clone(),
-        }
-    }
-}
+#[glib::derived_properties]
+impl ObjectImpl for Imp {}
 
 impl GstObjectImpl for Imp {}
 

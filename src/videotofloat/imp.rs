@@ -3,6 +3,7 @@
 use crate::common::{self, LipSyncFramesRange};
 use crate::lock::Lock;
 use crate::media::float_video::{self, FloatVideoInfo};
+use crate::media::raw_video;
 
 use gst::glib;
 use gst::prelude::*;
@@ -10,7 +11,7 @@ use gst_base::subclass::BaseTransformMode;
 use gst_base::subclass::prelude::*;
 use gst_video::prelude::*;
 use gst_video::{VideoFormat, VideoFrameRef, VideoInfo};
-use lipsyncframes_pixel::{PixelFormat, ToFloat, pool};
+use lipsyncframes_pixel::{ToFloat, pool};
 
 use std::sync::LazyLock;
 
@@ -23,13 +24,13 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 });
 
 /// What can be converted, in the order of preference: without alpha first.
-const FORMATS: [(VideoFormat, PixelFormat); 6] = [
-    (VideoFormat::Bgr, PixelFormat::Bgr),
-    (VideoFormat::Rgb, PixelFormat::Rgb),
-    (VideoFormat::Bgrx, PixelFormat::Bgrx),
-    (VideoFormat::Rgbx, PixelFormat::Rgbx),
-    (VideoFormat::Bgra, PixelFormat::Bgra),
-    (VideoFormat::Rgba, PixelFormat::Rgba),
+const FORMATS: [VideoFormat; 6] = [
+    VideoFormat::Bgr,
+    VideoFormat::Rgb,
+    VideoFormat::Bgrx,
+    VideoFormat::Rgbx,
+    VideoFormat::Bgra,
+    VideoFormat::Rgba,
 ];
 
 /// Fields that float frames have in common with the video they are made of.
@@ -56,10 +57,7 @@ impl Conversion {
         output: FloatVideoInfo,
         range: LipSyncFramesRange,
     ) -> Result<Self, String> {
-        let (_, format) = FORMATS
-            .into_iter()
-            .find(|(known, _)| *known == input.format())
-            .ok_or_else(|| format!("format {}: expected one of RGB", input.format()))?;
+        let format = raw_video::pixel_format(input.format())?;
         let (width, height) = (input.width(), input.height());
         if (width, height) != (output.width, output.height) {
             let (output_width, output_height) = (output.width, output.height);
@@ -141,11 +139,7 @@ impl ElementImpl for Imp {
 }
 
 fn video_template() -> gst::Caps {
-    let formats = FORMATS.map(|(format, _)| format.to_str());
-    gst::Caps::from(float_video::frame_structure(
-        "video/x-raw",
-        gst::List::new(formats),
-    ))
+    gst::Caps::from(raw_video::structure(FORMATS))
 }
 
 impl BaseTransformImpl for Imp {

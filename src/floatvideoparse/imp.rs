@@ -57,14 +57,13 @@ impl Settings {
                 self.width, self.height
             ));
         }
-        Ok(FloatVideoInfo {
-            format: self.format.into(),
-            width: self.width,
-            height: self.height,
-            framerate: self.framerate,
-            pixel_aspect_ratio: gst::Fraction::new(1, 1),
-            frames_in_buffer: None,
-        })
+        let format = self.format.into();
+        Ok(FloatVideoInfo::new(
+            format,
+            self.width,
+            self.height,
+            self.framerate,
+        ))
     }
 }
 

@@ -4,9 +4,9 @@ use super::batch::{Batch, Frame};
 use super::caps;
 use super::settings::{LipSyncFramesChannelOrder, LipSyncFramesLayout, Settings};
 use super::stats::Stats;
-use crate::common::{self, LipSyncFramesRange};
+use crate::common;
 use crate::lock::Lock;
-use crate::media::float_video::{self, FloatVideoInfo};
+use crate::media::float_video::{self, FloatVideoInfo, LipSyncFramesRange};
 use crate::media::tensors;
 
 use gst::glib;

@@ -49,7 +49,7 @@ mod imp;
 mod settings;
 mod stats;
 
-pub use crate::common::LipSyncFramesRange;
+pub use crate::media::float_video::LipSyncFramesRange;
 pub use imp::LipSyncFrames;
 pub use settings::{LipSyncFramesChannelOrder, LipSyncFramesLayout};
 

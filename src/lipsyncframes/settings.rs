@@ -1,6 +1,6 @@
 //! What the element's properties say.
 
-use crate::common::LipSyncFramesRange;
+use crate::media::float_video::LipSyncFramesRange;
 use crate::media::tensors::Reading;
 use gst::glib;
 use lipsyncframes_pixel::{ChannelOrder, Layout, pool};

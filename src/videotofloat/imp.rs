@@ -1,8 +1,8 @@
 //! GObject and BaseTransform: translates between GStreamer and the pixel path.
 
-use crate::common::{self, LipSyncFramesRange};
+use crate::common;
 use crate::lock::Lock;
-use crate::media::float_video::{self, FloatVideoInfo};
+use crate::media::float_video::{self, FloatVideoInfo, LipSyncFramesRange};
 use crate::media::raw_video;
 
 use gst::glib;

@@ -58,6 +58,8 @@
 //! }
 //! ```
 
+#![forbid(unsafe_code)]
+
 mod common;
 pub mod floatvideoparse;
 pub mod lipsyncframes;
@@ -67,25 +69,38 @@ pub mod videotofloat;
 
 pub use lipsyncframes_pixel as pixel;
 
-use gst::glib;
+/// Registers the elements in a program that links this crate. To be called once, after `gst::init`.
+///
+/// # Errors
+///
+/// When GStreamer refuses the plugin or one of its elements; its debug log says why.
+pub use plugin::plugin_register_static;
 
-fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
-    lipsyncframes::register(plugin)?;
-    floatvideoparse::register(plugin)?;
-    videotofloat::register(plugin)
+#[expect(
+    missing_docs,
+    reason = "what the macro makes has none, and is not to be seen but for the above"
+)]
+mod plugin {
+    use gst::glib;
+
+    fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+        crate::lipsyncframes::register(plugin)?;
+        crate::floatvideoparse::register(plugin)?;
+        crate::videotofloat::register(plugin)
+    }
+
+    gst::plugin_define!(
+        lipsyncframes,
+        env!("CARGO_PKG_DESCRIPTION"),
+        plugin_init,
+        concat!(env!("CARGO_PKG_VERSION"), "-", env!("COMMIT_ID")),
+        "MIT/X11",
+        env!("CARGO_PKG_NAME"),
+        env!("CARGO_PKG_NAME"),
+        env!("CARGO_PKG_NAME"),
+        env!("BUILD_REL_DATE")
+    );
 }
-
-gst::plugin_define!(
-    lipsyncframes,
-    env!("CARGO_PKG_DESCRIPTION"),
-    plugin_init,
-    concat!(env!("CARGO_PKG_VERSION"), "-", env!("COMMIT_ID")),
-    "MIT/X11",
-    env!("CARGO_PKG_NAME"),
-    env!("CARGO_PKG_NAME"),
-    env!("CARGO_PKG_NAME"),
-    env!("BUILD_REL_DATE")
-);
 
 /// Compiles the README's Rust.
 #[cfg(doctest)]

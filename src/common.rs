@@ -15,8 +15,8 @@ pub fn pad_templates(input: gst::Caps, output: gst::Caps) -> Vec<gst::PadTemplat
     .collect()
 }
 
-/// Starts the pool for an element that starts and may use `threads` threads.
-pub fn start_pool(threads: usize) -> Result<(), gst::ErrorMessage> {
+/// Starts the thread pool for an element that starts and may use `threads` threads.
+pub fn start_thread_pool(threads: usize) -> Result<(), gst::ErrorMessage> {
     if threads > 1 {
         pool::start().map_err(|error| {
             gst::error_msg!(

@@ -15,7 +15,7 @@ use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use gst_base::subclass::{BaseTransformMode, base_transform::GenerateOutputSuccess};
 use gst_video::prelude::*;
-use lipsyncframes_pixel::{Plan, Plane, Source, pool};
+use lipsyncframes_pixel::{Plan, Plane, Source, pool::MAX_THREADS};
 
 use std::sync::LazyLock;
 use std::time::Instant;
@@ -112,7 +112,7 @@ pub struct Imp {
         name = "n-threads", type = u32, member = n_threads, get, set,
         nick = "Threads",
         blurb = "Most threads to convert a frame on (0 = one per core, at most 16)",
-        maximum = pool::MAX_THREADS as u32,
+        maximum = MAX_THREADS as u32,
         mutable_playing
     )]
     /// Layout of tensors whose dimensions fit both. Not to be changed while playing.
@@ -215,7 +215,7 @@ impl BaseTransformImpl for Imp {
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         let threads = self.settings.lock().threads();
-        common::start_pool(threads)?;
+        common::start_thread_pool(threads)?;
         *self.stats.lock() = Stats::new(threads);
         Ok(())
     }

@@ -149,7 +149,7 @@ impl BaseTransformImpl for Imp {
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         let threads = pool::threads(self.settings.lock().n_threads);
-        common::start_pool(threads)
+        common::start_thread_pool(threads)
     }
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {

@@ -58,53 +58,49 @@
 //! }
 //! ```
 
+#![forbid(unsafe_code)]
+
+mod common;
 pub mod floatvideoparse;
 pub mod lipsyncframes;
+mod lock;
 pub mod media;
 pub mod videotofloat;
 
 pub use lipsyncframes_pixel as pixel;
 
-use gst::glib;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+/// Registers the elements in a program that links this crate. To be called once, after `gst::init`.
+///
+/// # Errors
+///
+/// When GStreamer refuses the plugin or one of its elements; its debug log says why.
+pub use plugin::plugin_register_static;
 
-/// Locks also what a panicking thread held: in the elements, all of it is valid after every statement,
-/// and a property getter must not panic in its turn.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+#[expect(
+    missing_docs,
+    reason = "what the macro makes has none, and is not to be seen but for the above"
+)]
+mod plugin {
+    use gst::glib;
 
-/// Starts the pool for an element that starts and may use `threads` threads.
-pub(crate) fn start_pool(threads: usize) -> Result<(), gst::ErrorMessage> {
-    if threads > 1 {
-        pixel::pool::start().map_err(|error| {
-            gst::error_msg!(
-                gst::ResourceError::Failed,
-                ("{error}. Raise the limits on threads and memory, or set n-threads=1 \
-                     to do without the pool")
-            )
-        })?;
+    fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+        crate::lipsyncframes::register(plugin)?;
+        crate::floatvideoparse::register(plugin)?;
+        crate::videotofloat::register(plugin)
     }
-    Ok(())
-}
 
-fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
-    lipsyncframes::register(plugin)?;
-    floatvideoparse::register(plugin)?;
-    videotofloat::register(plugin)
+    gst::plugin_define!(
+        lipsyncframes,
+        env!("CARGO_PKG_DESCRIPTION"),
+        plugin_init,
+        concat!(env!("CARGO_PKG_VERSION"), "-", env!("COMMIT_ID")),
+        "MIT/X11",
+        env!("CARGO_PKG_NAME"),
+        env!("CARGO_PKG_NAME"),
+        env!("CARGO_PKG_NAME"),
+        env!("BUILD_REL_DATE")
+    );
 }
-
-gst::plugin_define!(
-    lipsyncframes,
-    env!("CARGO_PKG_DESCRIPTION"),
-    plugin_init,
-    concat!(env!("CARGO_PKG_VERSION"), "-", env!("COMMIT_ID")),
-    "MIT/X11",
-    env!("CARGO_PKG_NAME"),
-    env!("CARGO_PKG_NAME"),
-    env!("CARGO_PKG_NAME"),
-    env!("BUILD_REL_DATE")
-);
 
 /// Compiles the README's Rust.
 #[cfg(doctest)]

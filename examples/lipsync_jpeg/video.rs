@@ -48,6 +48,11 @@ pub fn open(
         return Err(format!("{name} is a directory: expected a video file"));
     }
 
+    let mut floats = [[0; 4]; 256];
+    for (sample, float) in floats.iter_mut().enumerate() {
+        *float = to_float(sample as f32, range)?.to_le_bytes();
+    }
+
     let (pipeline, appsink) = build_decoder(path, wanted)?;
     let bus = pipeline.bus().ok_or("a pipeline without a bus")?;
     let mut frames = VideoFrames {
@@ -58,7 +63,7 @@ pub fn open(
         missing: Vec::new(),
         first: None,
         layout: wanted.format.layout,
-        floats: std::array::from_fn(|sample| to_float(sample as f32, range).to_le_bytes()),
+        floats,
     };
     if frames.pipeline.set_state(gst::State::Playing).is_err() {
         return Err(frames
@@ -86,11 +91,12 @@ pub fn open(
 }
 
 /// What a network would say instead of an 8-bit `sample`.
-fn to_float(sample: f32, range: LipSyncFramesRange) -> f32 {
+fn to_float(sample: f32, range: LipSyncFramesRange) -> Result<f32, String> {
     match range {
-        LipSyncFramesRange::Unit => sample / 255.0,
-        LipSyncFramesRange::SignedUnit => sample / 127.5 - 1.0,
-        LipSyncFramesRange::Byte => sample,
+        LipSyncFramesRange::Unit => Ok(sample / 255.0),
+        LipSyncFramesRange::SignedUnit => Ok(sample / 127.5 - 1.0),
+        LipSyncFramesRange::Byte => Ok(sample),
+        range => Err(format!("no video is turned into floats of range {range:?}")),
     }
 }
 

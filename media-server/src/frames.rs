@@ -7,8 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::Query;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use gstlipsyncframes::lipsyncframes::LipSyncFramesRange;
-use gstlipsyncframes::media::float_video::{self, FloatVideoInfo};
+use gstlipsyncframes::media::float_video::{self, FloatVideoInfo, LipSyncFramesRange};
 use gstlipsyncframes::pixel::MAX_SIZE;
 use http_body_util::BodyExt;
 use std::collections::HashMap;
@@ -40,14 +39,12 @@ impl FrameKind {
         }
         let given = |name: &str| parameters.get(name).map(String::as_str);
 
-        let info = FloatVideoInfo {
-            format: format(given("format"))?,
-            width: size("width", given("width"))?,
-            height: size("height", given("height"))?,
-            framerate: framerate(given("framerate").unwrap_or("25"))?,
-            pixel_aspect_ratio: gst::Fraction::new(1, 1),
-            frames_in_buffer: None,
-        };
+        let info = FloatVideoInfo::new(
+            format(given("format"))?,
+            size("width", given("width"))?,
+            size("height", given("height"))?,
+            framerate(given("framerate").unwrap_or("25"))?,
+        );
         let most = options.max_frame * MIB;
         if info.frame_bytes() as u64 > most {
             return Err(Refusal::new(
@@ -64,11 +61,8 @@ impl FrameKind {
 
     /// As the parameter `range` has it.
     pub fn range_name(&self) -> &'static str {
-        match self.range {
-            LipSyncFramesRange::Unit => "unit",
-            LipSyncFramesRange::SignedUnit => "signed-unit",
-            LipSyncFramesRange::Byte => "byte",
-        }
+        let name = float_video::ranges().find(|(_, range)| *range == self.range);
+        name.map_or("", |(name, _)| name)
     }
 
     /// How long a frame is shown.
@@ -111,12 +105,11 @@ fn framerate(text: &str) -> Result<gst::Fraction, Refusal> {
 }
 
 fn range(text: &str) -> Result<LipSyncFramesRange, Refusal> {
-    match text {
-        "unit" => Ok(LipSyncFramesRange::Unit),
-        "signed-unit" => Ok(LipSyncFramesRange::SignedUnit),
-        "byte" => Ok(LipSyncFramesRange::Byte),
-        _ => Err(parameter("range", "unit, signed-unit, byte", Some(text))),
-    }
+    let found = float_video::ranges().find(|(name, _)| *name == text);
+    found.map(|(_, range)| range).ok_or_else(|| {
+        let names: Vec<_> = float_video::ranges().map(|(name, _)| name).collect();
+        parameter("range", &names.join(", "), Some(text))
+    })
 }
 
 fn parameter(name: &str, expected: &str, got: Option<&str>) -> Refusal {

@@ -2,8 +2,7 @@
 
 use crate::options::Options;
 use gst::prelude::*;
-use gstlipsyncframes::lipsyncframes::LipSyncFramesRange;
-use gstlipsyncframes::media::float_video::FloatVideoInfo;
+use gstlipsyncframes::media::float_video::{FloatVideoInfo, LipSyncFramesRange};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 

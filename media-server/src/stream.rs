@@ -35,8 +35,8 @@ impl Picture {
             "Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Frame-Number: {number}\r\n\r\n",
             jpeg.len()
         );
-        let end = format!("\r\n--{BOUNDARY}\r\n");
-        let part = Bytes::from([head.as_bytes(), jpeg, end.as_bytes()].concat());
+        let tail = format!("\r\n--{BOUNDARY}\r\n");
+        let part = Bytes::from([head.as_bytes(), jpeg, tail.as_bytes()].concat());
         Self {
             number,
             jpeg: part.slice(head.len()..head.len() + jpeg.len()),
@@ -219,7 +219,7 @@ impl Stream {
             // Where both are true, the post has come to its end.
             biased;
             outcome = all => outcome,
-            () = self.ending.cancelled() => Err(ending()),
+            () = self.ending.cancelled() => Err(ending_refusal()),
         };
         match outcome {
             Ok(()) => Ok(accepted),
@@ -344,7 +344,7 @@ impl Stream {
         let place = timeout(options.queue_wait, self.places.clone().acquire_owned()).await;
         match self.state() {
             State::Running => {}
-            State::Ending => return Err(ending()),
+            State::Ending => return Err(ending_refusal()),
             State::Failed(failure) => return Err(self.has_failed(&failure)),
         }
         match place {
@@ -386,7 +386,7 @@ impl Stream {
     }
 
     /// Returns when all is shown, or nothing more will be.
-    pub async fn ended(&self) {
+    pub async fn wait_for_end(&self) {
         let mut newest = self.newest.clone();
         while newest.changed().await.is_ok() {}
     }
@@ -476,7 +476,7 @@ fn new_id() -> u64 {
     since_1970.as_millis() as u64 + STARTED.fetch_add(1, Ordering::Relaxed)
 }
 
-fn ending() -> Refusal {
+fn ending_refusal() -> Refusal {
     Refusal::conflict(
         "the stream is ending",
         "a post before its end, or after it for a new one",

@@ -95,12 +95,12 @@ impl Streams {
     /// Ends a stream, and returns when all its frames are shown. It ends also where nobody waits for it.
     pub async fn end(self: &Arc<Self>, stream: &Arc<Stream>) {
         let (streams, stream) = (self.clone(), stream.clone());
-        let ending = tokio::spawn(async move {
+        let end = tokio::spawn(async move {
             stream.end().await;
-            stream.ended().await;
+            stream.wait_for_end().await;
             streams.forget(&stream);
         });
-        let _ = ending.await;
+        let _ = end.await;
     }
 
     /// Ends all streams. Those that take longer than `patience` show what is left at once.

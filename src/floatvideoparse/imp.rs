@@ -3,9 +3,9 @@
 
 use super::stream::Stream;
 use super::timeline::{Timeline, Timing};
-use crate::lock;
+use crate::common;
+use crate::lock::Lock;
 use crate::media::float_video::{self, FloatVideoFormat, FloatVideoInfo, METAS_OF_A_MOMENT};
-use crate::pixel::MAX_SIZE;
 
 use gst::ClockTime;
 use gst::glib;
@@ -13,9 +13,10 @@ use gst::prelude::*;
 use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use gst_base::{BaseParseFrame, BaseParseFrameFlags};
+use lipsyncframes_pixel::MAX_SIZE;
 
 use std::ops::ControlFlow;
-use std::sync::{LazyLock, Mutex};
+use std::sync::LazyLock;
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
@@ -56,14 +57,13 @@ impl Settings {
                 self.width, self.height
             ));
         }
-        Ok(FloatVideoInfo {
-            format: self.format.into(),
-            width: self.width,
-            height: self.height,
-            framerate: self.framerate,
-            pixel_aspect_ratio: gst::Fraction::new(1, 1),
-            frames_in_buffer: None,
-        })
+        let format = self.format.into();
+        Ok(FloatVideoInfo::new(
+            format,
+            self.width,
+            self.height,
+            self.framerate,
+        ))
     }
 }
 
@@ -87,91 +87,75 @@ struct State {
     is_refused: bool,
 }
 
-#[derive(Default)]
-pub struct FloatVideoParse {
-    settings: Mutex<Settings>,
-    state: Mutex<State>,
+glib::wrapper! {
+    /// The element, for programs that register it statically; everybody else makes it by its name,
+    /// `floatvideoparse`.
+    pub struct FloatVideoParse(ObjectSubclass<Imp>)
+        @extends gst_base::BaseParse, gst::Element, gst::Object;
+}
+
+#[derive(Default, glib::Properties)]
+#[properties(wrapper_type = FloatVideoParse)]
+pub struct Imp {
+    /// Format of the frames. Not to be changed while playing.
+    #[property(
+        name = "format", type = FloatVideoFormat, member = format, get, set,
+        nick = "Format",
+        blurb = "Format of the frames, named as in caps",
+        default, mutable_ready
+    )]
+    /// Width of the frames in pixels, 1 to 16384; 0 where it is not set. Not to be changed while
+    /// playing.
+    #[property(
+        name = "width", type = u32, member = width, get, set,
+        nick = "Width",
+        blurb = "Width of the frames in pixels; must be set",
+        maximum = MAX_SIZE,
+        mutable_ready
+    )]
+    /// Height of the frames in pixels, 1 to 16384; 0 where it is not set. Not to be changed while
+    /// playing.
+    #[property(
+        name = "height", type = u32, member = height, get, set,
+        nick = "Height",
+        blurb = "Height of the frames in pixels; must be set",
+        maximum = MAX_SIZE,
+        mutable_ready
+    )]
+    /// Frames per second; 0/1 where it is unknown, and there are no timestamps. Not to be changed
+    /// while playing.
+    #[property(
+        name = "framerate", type = gst::Fraction, member = framerate, get, set,
+        nick = "Framerate",
+        blurb = "Frames per second (0/1 = unknown: no timestamps)",
+        minimum = gst::Fraction::new(0, 1),
+        maximum = gst::Fraction::new(i32::MAX, 1),
+        default = Settings::default().framerate,
+        mutable_ready
+    )]
+    /// Frames to put in an output buffer, 1 or more; the last may have fewer. Not to be changed while
+    /// playing.
+    #[property(
+        name = "frames-per-buffer", type = u32, member = frames_per_buffer, get, set,
+        nick = "Frames per buffer",
+        blurb = "Frames to put in an output buffer; the last may have fewer",
+        minimum = 1,
+        default = Settings::default().frames_per_buffer,
+        mutable_ready
+    )]
+    settings: Lock<Settings>,
+    state: Lock<State>,
 }
 
 #[glib::object_subclass]
-impl ObjectSubclass for FloatVideoParse {
+impl ObjectSubclass for Imp {
     const NAME: &'static str = "GstFloatVideoParse";
-    type Type = super::FloatVideoParse;
+    type Type = FloatVideoParse;
     type ParentType = gst_base::BaseParse;
 }
 
-impl ObjectImpl for FloatVideoParse {
-    fn properties() -> &'static [glib::ParamSpec] {
-        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
-            let defaults = Settings::default();
-            vec![
-                glib::ParamSpecEnum::builder_with_default("format", defaults.format)
-                    .nick("Format")
-                    .blurb("Format of the frames, named as in caps")
-                    .mutable_ready()
-                    .build(),
-                glib::ParamSpecUInt::builder("width")
-                    .nick("Width")
-                    .blurb("Width of the frames in pixels; must be set")
-                    .maximum(MAX_SIZE)
-                    .default_value(defaults.width)
-                    .mutable_ready()
-                    .build(),
-                glib::ParamSpecUInt::builder("height")
-                    .nick("Height")
-                    .blurb("Height of the frames in pixels; must be set")
-                    .maximum(MAX_SIZE)
-                    .default_value(defaults.height)
-                    .mutable_ready()
-                    .build(),
-                gst::ParamSpecFraction::builder("framerate")
-                    .nick("Framerate")
-                    .blurb("Frames per second (0/1 = unknown: no timestamps)")
-                    .minimum(gst::Fraction::new(0, 1))
-                    .maximum(gst::Fraction::new(i32::MAX, 1))
-                    .default_value(defaults.framerate)
-                    .mutable_ready()
-                    .build(),
-                glib::ParamSpecUInt::builder("frames-per-buffer")
-                    .nick("Frames per buffer")
-                    .blurb("Frames to put in an output buffer; the last may have fewer")
-                    .minimum(1)
-                    .default_value(defaults.frames_per_buffer)
-                    .mutable_ready()
-                    .build(),
-            ]
-        });
-        &PROPERTIES
-    }
-
-    fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        let mut settings = lock(&self.settings);
-        // GObject has checked the type and the range. A value that still does not fit is left out
-        // rather than unwrapped: a panic in a setter would end the process.
-        match pspec.name() {
-            "format" => settings.format = value.get().unwrap_or(settings.format),
-            "width" => settings.width = value.get().unwrap_or(settings.width),
-            "height" => settings.height = value.get().unwrap_or(settings.height),
-            "framerate" => settings.framerate = value.get().unwrap_or(settings.framerate),
-            "frames-per-buffer" => {
-                settings.frames_per_buffer = value.get().unwrap_or(settings.frames_per_buffer);
-            }
-            name => gst::error!(CAT, imp = self, "no property {name} that can be set"),
-        }
-    }
-
-    fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        let settings = *lock(&self.settings);
-        match pspec.name() {
-            "format" => settings.format.to_value(),
-            "width" => settings.width.to_value(),
-            "height" => settings.height.to_value(),
-            "framerate" => settings.framerate.to_value(),
-            "frames-per-buffer" => settings.frames_per_buffer.to_value(),
-            _ => pspec.default_value().clone(),
-        }
-    }
-
+#[glib::derived_properties]
+impl ObjectImpl for Imp {
     fn constructed(&self) {
         self.parent_constructed();
         let parse = self.obj().downgrade();
@@ -186,7 +170,7 @@ impl ObjectImpl for FloatVideoParse {
                         pts: buffer.pts(),
                         duration: buffer.duration(),
                     };
-                    let mut state = lock(&parse.imp().state);
+                    let mut state = parse.imp().state.lock();
                     state.timeline.receive(buffer.size() as u64, timing);
                 }
                 gst::PadProbeReturn::Ok
@@ -195,9 +179,9 @@ impl ObjectImpl for FloatVideoParse {
     }
 }
 
-impl GstObjectImpl for FloatVideoParse {}
+impl GstObjectImpl for Imp {}
 
-impl ElementImpl for FloatVideoParse {
+impl ElementImpl for Imp {
     fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
         static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
             gst::subclass::ElementMetadata::new(
@@ -215,15 +199,7 @@ impl ElementImpl for FloatVideoParse {
             let frames = float_video::template_caps();
             let mut input = frames.clone();
             input.merge(bytes_caps());
-            [
-                ("sink", gst::PadDirection::Sink, input),
-                ("src", gst::PadDirection::Src, frames),
-            ]
-            .into_iter()
-            .filter_map(|(name, direction, caps)| {
-                gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps).ok()
-            })
-            .collect()
+            common::pad_templates(input, frames)
         });
         &TEMPLATES
     }
@@ -239,9 +215,9 @@ fn is_float_video(caps: &gst::CapsRef) -> bool {
         .is_some_and(|structure| structure.name() == float_video::MEDIA_TYPE)
 }
 
-impl BaseParseImpl for FloatVideoParse {
+impl BaseParseImpl for Imp {
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
-        *lock(&self.state) = State::default();
+        *self.state.lock() = State::default();
         Ok(())
     }
 
@@ -272,10 +248,10 @@ impl BaseParseImpl for FloatVideoParse {
 
     fn set_sink_caps(&self, caps: &gst::Caps) -> Result<(), gst::LoggableError> {
         let input = is_float_video(caps).then(|| caps.clone());
-        if lock(&self.state).input != input {
+        if self.state.lock().input != input {
             // What has come is of the caps that it came with.
             self.obj().drain();
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             state.input = input;
             state.stream = None;
             let end = state.timing.end();
@@ -302,9 +278,9 @@ impl BaseParseImpl for FloatVideoParse {
                     let segment = gst::event::Segment::builder(&from_start);
                     segment.seqnum(event.seqnum()).build()
                 };
-                lock(&self.state).is_timed = is_timed;
+                self.state.lock().is_timed = is_timed;
                 let is_handled = self.parent_sink_event(event);
-                lock(&self.state).timeline.restart(start);
+                self.state.lock().timeline.restart(start);
                 is_handled
             }
             // BaseParse would make up caps for it.
@@ -332,7 +308,7 @@ impl BaseParseImpl for FloatVideoParse {
             // always be converted: where not, it goes on with a value it has not initialised.
             return Some(gst::GenericFormattedValue::new(format, position.value()));
         }
-        let is_timed = lock(&self.state).is_timed;
+        let is_timed = self.state.lock().is_timed;
         if is_timed && [position.format(), format].contains(&gst::Format::Bytes) {
             // They would be upstream's, which need not be those of the frames alone.
             return None;
@@ -364,7 +340,7 @@ impl BaseParseImpl for FloatVideoParse {
         &self,
         frame: &mut BaseParseFrame,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let timing = lock(&self.state).timing;
+        let timing = self.state.lock().timing;
         if let Some(buffer) = frame.buffer_mut() {
             buffer.set_pts(timing.pts);
             // Decoded order is something that raw pictures do not have.
@@ -384,7 +360,7 @@ impl BaseParseImpl for FloatVideoParse {
     }
 }
 
-impl FloatVideoParse {
+impl Imp {
     /// Sends the first `bytes` of `frame`.
     fn finish(
         &self,
@@ -397,7 +373,7 @@ impl FloatVideoParse {
         // What is left of a broken frame counts as a frame.
         let offset = frame.offset() - frame.offset() % stream.frame_bytes;
         let (timing, is_first) = {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             state.timing = state.timeline.timing(bytes, stream.pace(), offset);
             state.timeline.consume(bytes);
             (state.timing, !state.has_output)
@@ -411,7 +387,7 @@ impl FloatVideoParse {
             self.announce_duration(stream);
         }
         let result = self.obj().finish_frame(frame, bytes as u32);
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.has_output = true;
         state.is_refused = result.is_err();
         result
@@ -426,7 +402,7 @@ impl FloatVideoParse {
         bytes: u64,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let (has_output, is_refused) = {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             state.timeline.consume(bytes);
             (state.has_output, state.is_refused)
         };
@@ -452,10 +428,10 @@ impl FloatVideoParse {
 
     /// What the stream is or will be cut into.
     fn describe(&self) -> Result<Stream, String> {
-        if let Some(Ok(stream)) = lock(&self.state).stream {
+        if let Some(Ok(stream)) = self.state.lock().stream {
             return Ok(stream);
         }
-        let settings = *lock(&self.settings);
+        let settings = *self.settings.lock();
         let info = match self.input_caps() {
             Some(caps) => FloatVideoInfo::from_caps(&caps)?,
             None => settings.info()?,
@@ -465,14 +441,14 @@ impl FloatVideoParse {
 
     /// What the stream is cut into. Announced downstream when it is first asked for.
     fn stream(&self) -> Result<Stream, gst::FlowError> {
-        if let Some(stream) = lock(&self.state).stream {
+        if let Some(stream) = self.state.lock().stream {
             return stream;
         }
         let stream = self.describe().map_err(|problem| {
             gst::element_imp_error!(self, gst::StreamError::Format, ("{problem}"));
             gst::FlowError::NotNegotiated
         });
-        lock(&self.state).stream = Some(stream);
+        self.state.lock().stream = Some(stream);
         self.announce(&stream?);
         stream
     }
@@ -501,7 +477,7 @@ impl FloatVideoParse {
     /// `video/x-float` caps of the input, if it has such. A source that is read from, and does not
     /// send anything by itself, sends no caps either, and has to be asked.
     fn input_caps(&self) -> Option<gst::Caps> {
-        if let Some(caps) = &lock(&self.state).input {
+        if let Some(caps) = &self.state.lock().input {
             return Some(caps.clone());
         }
         let any_frames = gst::Caps::new_empty_simple(float_video::MEDIA_TYPE);
@@ -523,7 +499,7 @@ impl FloatVideoParse {
         if let Some(buffer) = buffer.get_mut() {
             // Whatever the bytes were sent as, these are whole pictures.
             buffer.unset_flags(Flags::DELTA_UNIT | Flags::HEADER);
-            if !lock(&self.state).timeline.is_at_beginning() {
+            if !self.state.lock().timeline.is_at_beginning() {
                 buffer.unset_flags(Flags::RESYNC);
                 buffer.foreach_meta_mut(|meta| {
                     let action = if METAS_OF_A_MOMENT.contains(&meta.api().name()) {
@@ -541,7 +517,7 @@ impl FloatVideoParse {
     /// Lets BaseParse know how long the stream is, if upstream knows. By itself, it would guess at
     /// it, and only after some seconds.
     fn announce_duration(&self, stream: &Stream) {
-        if lock(&self.state).is_timed {
+        if self.state.lock().is_timed {
             return;
         }
         let parse = self.obj();
@@ -566,7 +542,7 @@ impl FloatVideoParse {
             gst::info!(CAT, imp = self, "no seek with the negative rate {rate}");
             return None;
         }
-        if start_type != gst::SeekType::Set || lock(&self.state).is_timed {
+        if start_type != gst::SeekType::Set || self.state.lock().is_timed {
             return Some(event);
         }
         let stream = self.describe().ok()?;

@@ -36,15 +36,10 @@ mod imp;
 mod stream;
 mod timeline;
 
+pub use imp::FloatVideoParse;
+
 use gst::glib;
 use gst::prelude::*;
-
-glib::wrapper! {
-    /// The element, for programs that register it statically; everybody else makes it by its name,
-    /// `floatvideoparse`.
-    pub struct FloatVideoParse(ObjectSubclass<imp::FloatVideoParse>)
-        @extends gst_base::BaseParse, gst::Element, gst::Object;
-}
 
 pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     gst::Element::register(

@@ -137,14 +137,8 @@ mod tests {
     use crate::media::float_video::FloatVideoFormat;
 
     fn info(width: u32, height: u32, framerate: (i32, i32)) -> FloatVideoInfo {
-        FloatVideoInfo {
-            format: FloatVideoFormat::BgrF32Le.into(),
-            width,
-            height,
-            framerate: framerate.into(),
-            pixel_aspect_ratio: gst::Fraction::new(1, 1),
-            frames_in_buffer: None,
-        }
+        let format = FloatVideoFormat::BgrF32Le.into();
+        FloatVideoInfo::new(format, width, height, framerate.into())
     }
 
     fn stream(framerate: (i32, i32)) -> Stream {

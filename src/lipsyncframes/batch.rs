@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 /// it, and that must not happen for every frame.
 pub struct Batch {
     data: gst::MappedBuffer<gst::buffer::Readable>,
-    timing: Timing,
+    timestamps: Timestamps,
     frame_bytes: usize,
     next: usize,
 }
@@ -57,13 +57,13 @@ impl Batch {
                  as the dimensions of the tensors say"
             ));
         }
-        let timing = Timing::new(buffer.pts(), buffer.duration(), info.framerate, frames)?;
+        let timestamps = Timestamps::new(buffer.pts(), buffer.duration(), info.framerate, frames)?;
         let data = buffer
             .into_mapped_buffer_readable()
             .map_err(|buffer| format!("a buffer of {} bytes cannot be read", buffer.size()))?;
         Ok(Self {
             data,
-            timing,
+            timestamps,
             frame_bytes,
             next: 0,
         })
@@ -77,8 +77,8 @@ impl Batch {
         Some(Frame {
             data,
             buffer: self.data.buffer(),
-            pts: self.timing.pts(index),
-            duration: self.timing.duration(index),
+            pts: self.timestamps.pts(index),
+            duration: self.timestamps.duration(index),
             is_first: index == 0,
         })
     }
@@ -117,14 +117,14 @@ impl Frame<'_> {
 /// Frame i begins at `pts + i * length / parts`, rounded to nanoseconds once, and lasts until the
 /// next begins, so that durations add up and no gap opens at framerates like 30/1.
 #[derive(Debug, PartialEq)]
-struct Timing {
+struct Timestamps {
     pts: Option<ClockTime>,
     /// Nanoseconds that `parts` frames last, if known
     length: Option<u64>,
     parts: u64,
 }
 
-impl Timing {
+impl Timestamps {
     /// # Errors
     ///
     /// When the batch ends beyond what 64 bits of nanoseconds hold.
@@ -143,12 +143,12 @@ impl Timing {
                 u64::from(numer.unsigned_abs()),
             ),
         };
-        let timing = Self { pts, length, parts };
+        let timestamps = Self { pts, length, parts };
         if let Some(pts) = pts
             && length.is_some()
-            && timing
+            && timestamps
                 .offset(frames)
-                .and_then(|end| pts.checked_add(end))
+                .and_then(|offset| pts.checked_add(offset))
                 .is_none()
         {
             return Err(format!(
@@ -158,7 +158,7 @@ impl Timing {
                 ClockTime::MAX.nseconds()
             ));
         }
-        Ok(timing)
+        Ok(timestamps)
     }
 
     /// From the start of the batch to the start of frame `index`.
@@ -193,66 +193,66 @@ mod tests {
 
     #[test]
     fn frames_follow_each_other_at_the_framerate() {
-        let timing = Timing::new(ns(1000), None, framerate(25, 1), 3).unwrap();
-        assert_eq!(timing.pts(0), ns(1000));
-        assert_eq!(timing.pts(1), ns(40_001_000));
-        assert_eq!(timing.pts(2), ns(80_001_000));
-        assert_eq!(timing.duration(2), ns(40_000_000));
+        let timestamps = Timestamps::new(ns(1000), None, framerate(25, 1), 3).unwrap();
+        assert_eq!(timestamps.pts(0), ns(1000));
+        assert_eq!(timestamps.pts(1), ns(40_001_000));
+        assert_eq!(timestamps.pts(2), ns(80_001_000));
+        assert_eq!(timestamps.duration(2), ns(40_000_000));
     }
 
     #[test]
     fn rounding_errors_do_not_add_up() {
-        let timing = Timing::new(ns(0), None, framerate(30, 1), 32).unwrap();
-        assert_eq!(timing.pts(1), ns(33_333_333));
-        assert_eq!(timing.pts(3), ns(100_000_000));
-        assert_eq!(timing.pts(30), ns(1_000_000_000));
+        let timestamps = Timestamps::new(ns(0), None, framerate(30, 1), 32).unwrap();
+        assert_eq!(timestamps.pts(1), ns(33_333_333));
+        assert_eq!(timestamps.pts(3), ns(100_000_000));
+        assert_eq!(timestamps.pts(30), ns(1_000_000_000));
         for index in 0..32 {
-            let end = timing.pts(index).unwrap() + timing.duration(index).unwrap();
-            assert_eq!(Some(end), timing.pts(index + 1));
+            let end = timestamps.pts(index).unwrap() + timestamps.duration(index).unwrap();
+            assert_eq!(Some(end), timestamps.pts(index + 1));
         }
     }
 
     #[test]
     fn the_duration_counts_where_there_is_no_framerate() {
-        let timing = Timing::new(ns(7), ns(100), framerate(0, 1), 3).unwrap();
+        let timestamps = Timestamps::new(ns(7), ns(100), framerate(0, 1), 3).unwrap();
         assert_eq!(
-            [0, 1, 2].map(|index| timing.pts(index)),
+            [0, 1, 2].map(|index| timestamps.pts(index)),
             [ns(7), ns(40), ns(73)]
         );
         assert_eq!(
-            [0, 1, 2].map(|index| timing.duration(index)),
+            [0, 1, 2].map(|index| timestamps.duration(index)),
             [ns(33), ns(33), ns(34)]
         );
     }
 
     #[test]
     fn what_is_missing_stays_missing() {
-        let no_pts = Timing::new(None, None, framerate(25, 1), 2).unwrap();
+        let no_pts = Timestamps::new(None, None, framerate(25, 1), 2).unwrap();
         assert_eq!((no_pts.pts(0), no_pts.pts(1)), (None, None));
         assert_eq!(no_pts.duration(1), ns(40_000_000));
 
-        let no_length = Timing::new(ns(5), None, framerate(0, 1), 2).unwrap();
+        let no_length = Timestamps::new(ns(5), None, framerate(0, 1), 2).unwrap();
         assert_eq!((no_length.pts(0), no_length.pts(1)), (ns(5), None));
         assert_eq!(no_length.duration(0), None);
     }
 
     #[test]
     fn the_highest_framerate_there_is() {
-        let timing = Timing::new(ns(0), None, framerate(i32::MAX, 1), 32).unwrap();
-        assert_eq!(timing.pts(31), ns(14));
-        assert_eq!(timing.duration(0), ns(0));
+        let timestamps = Timestamps::new(ns(0), None, framerate(i32::MAX, 1), 32).unwrap();
+        assert_eq!(timestamps.pts(31), ns(14));
+        assert_eq!(timestamps.duration(0), ns(0));
     }
 
     #[test]
     fn the_end_must_fit_in_64_bits() {
         let max = ClockTime::MAX.nseconds();
-        let fits = Timing::new(ns(max - 80_000_000), None, framerate(25, 1), 2).unwrap();
+        let fits = Timestamps::new(ns(max - 80_000_000), None, framerate(25, 1), 2).unwrap();
         assert_eq!(fits.pts(1), ns(max - 40_000_000));
-        let error = Timing::new(ns(max - 79_999_999), None, framerate(25, 1), 2).unwrap_err();
+        let error = Timestamps::new(ns(max - 79_999_999), None, framerate(25, 1), 2).unwrap_err();
         assert!(error.contains("18446744073629551615 ns"), "{error}");
-        assert!(Timing::new(ns(max), ns(1), framerate(0, 1), 1).is_err());
-        assert!(Timing::new(ns(max), None, framerate(0, 1), 1).is_ok());
+        assert!(Timestamps::new(ns(max), ns(1), framerate(0, 1), 1).is_err());
+        assert!(Timestamps::new(ns(max), None, framerate(0, 1), 1).is_ok());
         // A second for every i32::MAX: 2^31 s are no problem, 32 of them neither.
-        assert!(Timing::new(ns(0), None, framerate(1, i32::MAX), 9).is_err());
+        assert!(Timestamps::new(ns(0), None, framerate(1, i32::MAX), 9).is_err());
     }
 }

@@ -1,10 +1,11 @@
 //! Which output follows from which input.
 
 use crate::media::float_video::{self, FloatVideoInfo};
+use crate::media::raw_video;
 use crate::media::tensors::{self, Reading};
-use crate::pixel::{Matrix, PixelFormat, Quantization, Rectangle, Target};
 use gst::prelude::*;
 use gst_video::{VideoColorMatrix, VideoColorRange, VideoColorimetry, VideoFormat, VideoInfo};
+use lipsyncframes_pixel::{Matrix, PixelFormat, Quantization, Rectangle, Target};
 
 /// Output width and height where downstream leaves them open.
 const DEFAULT_SIZE: i32 = 320;
@@ -15,19 +16,6 @@ const DEFAULT_COLORIMETRY: &str = "1:4:0:0";
 
 /// Chroma lies in the middle of its 2x2 pixels.
 const CHROMA_SITE: &str = "jpeg";
-
-fn video_format(format: PixelFormat) -> VideoFormat {
-    match format {
-        PixelFormat::Rgba => VideoFormat::Rgba,
-        PixelFormat::I420 => VideoFormat::I420,
-        PixelFormat::Nv12 => VideoFormat::Nv12,
-        PixelFormat::Rgbx => VideoFormat::Rgbx,
-        PixelFormat::Bgra => VideoFormat::Bgra,
-        PixelFormat::Bgrx => VideoFormat::Bgrx,
-        PixelFormat::Rgb => VideoFormat::Rgb,
-        PixelFormat::Bgr => VideoFormat::Bgr,
-    }
-}
 
 /// Caps of everything that can be converted.
 pub fn input_template() -> gst::Caps {
@@ -54,8 +42,7 @@ pub fn output_template() -> gst::Caps {
 }
 
 fn output_structure() -> gst::Structure {
-    let formats = PixelFormat::ALL.map(|format| video_format(format).to_str());
-    float_video::frame_structure("video/x-raw", gst::List::new(formats))
+    raw_video::structure(raw_video::FORMATS.map(|(format, _)| format))
 }
 
 /// What can be made of `input`: any format and size, at the same framerate.
@@ -118,7 +105,7 @@ pub fn fixate(
     candidates: &gst::CapsRef,
     add_borders: bool,
 ) -> Option<gst::Caps> {
-    PixelFormat::ALL
+    raw_video::FORMATS
         .into_iter()
         .flat_map(|format| candidates.iter().map(move |candidate| (format, candidate)))
         .find_map(|(format, candidate)| fixate_structure(input, candidate, format, add_borders))
@@ -127,16 +114,16 @@ pub fn fixate(
 fn fixate_structure(
     input: &FloatVideoInfo,
     candidate: &gst::StructureRef,
-    format: PixelFormat,
+    (video_format, pixel_format): (VideoFormat, PixelFormat),
     add_borders: bool,
 ) -> Option<gst::Caps> {
-    let name = video_format(format).to_str();
+    let name = video_format.to_str();
     if !allows(candidate, "format", name) {
         return None;
     }
     let mut output = candidate.to_owned();
     output.set("format", name);
-    if format.is_ycbcr() {
+    if pixel_format.is_ycbcr() {
         if !allows(candidate, "chroma-site", CHROMA_SITE) {
             return None;
         }
@@ -283,17 +270,7 @@ pub fn target(
     output: &VideoInfo,
     add_borders: bool,
 ) -> Result<Target, String> {
-    let format = PixelFormat::ALL
-        .into_iter()
-        .find(|format| video_format(*format) == output.format())
-        .ok_or_else(|| {
-            let known = PixelFormat::ALL.map(|format| video_format(format).to_str().as_str());
-            format!(
-                "output format {}: expected one of {}",
-                output.format(),
-                known.join(", ")
-            )
-        })?;
+    let format = raw_video::pixel_format(output.format())?;
     let mut target = Target::new(format, output.width(), output.height());
     let colorimetry = output.colorimetry();
     if format.is_ycbcr() {

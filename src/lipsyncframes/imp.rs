@@ -1,13 +1,13 @@
 //! GObject and BaseTransform: translates between GStreamer and the pixel path.
 
 use super::batch::{Batch, Frame};
+use super::caps;
+use super::settings::{LipSyncFramesChannelOrder, LipSyncFramesLayout, Settings};
 use super::stats::Stats;
-use super::{LipSyncFramesChannelOrder, LipSyncFramesLayout, LipSyncFramesRange, caps};
-use crate::lock;
-use crate::media::float_video::{self, FloatVideoInfo};
-use crate::media::tensors::{self, Reading};
-use crate::pixel::pool;
-use crate::pixel::{Plan, Plane, Source};
+use crate::common;
+use crate::lock::Lock;
+use crate::media::float_video::{self, FloatVideoInfo, LipSyncFramesRange};
+use crate::media::tensors;
 
 use gst::glib;
 use gst::prelude::*;
@@ -15,8 +15,9 @@ use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use gst_base::subclass::{BaseTransformMode, base_transform::GenerateOutputSuccess};
 use gst_video::prelude::*;
+use lipsyncframes_pixel::{Plan, Plane, Source, pool::MAX_THREADS};
 
-use std::sync::{LazyLock, Mutex};
+use std::sync::LazyLock;
 use std::time::Instant;
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -26,28 +27,6 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
         Some("Float frames to 8-bit video"),
     )
 });
-
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Settings {
-    range: LipSyncFramesRange,
-    add_borders: bool,
-    n_threads: u32,
-    layout: LipSyncFramesLayout,
-    channel_order: LipSyncFramesChannelOrder,
-}
-
-impl Settings {
-    fn reading(&self) -> Reading {
-        Reading {
-            layout: self.layout.into(),
-            order: self.channel_order.into(),
-        }
-    }
-
-    fn threads(&self) -> usize {
-        pool::threads(self.n_threads)
-    }
-}
 
 /// What was negotiated, and the plan that follows from it.
 struct Conversion {
@@ -92,66 +71,95 @@ struct State {
     refused: Option<gst::Caps>,
 }
 
-pub struct LipSyncFrames {
-    settings: Mutex<Settings>,
-    state: Mutex<State>,
-    stats: Mutex<Stats>,
+const STATS: &str = "stats";
+
+glib::wrapper! {
+    /// The element, for programs that register it statically; everybody else makes it by its name,
+    /// `lipsyncframes`.
+    pub struct LipSyncFrames(ObjectSubclass<Imp>)
+        @extends gst_base::BaseTransform, gst::Element, gst::Object;
 }
 
-impl Default for LipSyncFrames {
+impl LipSyncFrames {
+    /// Counters since the element started; the [module's documentation](crate::lipsyncframes) lists
+    /// them.
+    pub fn stats(&self) -> gst::Structure {
+        self.property(STATS)
+    }
+}
+
+#[derive(glib::Properties)]
+#[properties(wrapper_type = LipSyncFrames)]
+pub struct Imp {
+    /// What range the network's floats have. Can be changed while playing.
+    #[property(
+        name = "range", type = LipSyncFramesRange, member = range, get, set,
+        nick = "Range",
+        blurb = "Range of the float samples; what lies outside is clamped",
+        default, mutable_playing
+    )]
+    /// Whether black borders keep the display aspect, instead of stretching. Can be changed while
+    /// playing.
+    #[property(
+        name = "add-borders", type = bool, member = add_borders, get, set = Self::set_add_borders,
+        nick = "Add borders",
+        blurb = "Keep the display aspect with black borders instead of stretching",
+        mutable_playing
+    )]
+    /// Most threads to convert a frame on, 0 to 16; 0 is one per core, at most 16. Can be changed
+    /// while playing.
+    #[property(
+        name = "n-threads", type = u32, member = n_threads, get, set,
+        nick = "Threads",
+        blurb = "Most threads to convert a frame on (0 = one per core, at most 16)",
+        maximum = MAX_THREADS as u32,
+        mutable_playing
+    )]
+    /// Layout of tensors whose dimensions fit both. Not to be changed while playing.
+    #[property(
+        name = "layout", type = LipSyncFramesLayout, member = layout, get, set,
+        nick = "Layout",
+        blurb = "Layout of tensors (other/tensors) whose dimensions fit both",
+        default, mutable_ready
+    )]
+    /// Order of the channels of tensors, whose caps do not say it. Not to be changed while playing.
+    #[property(
+        name = "channel-order", type = LipSyncFramesChannelOrder, member = channel_order, get, set,
+        nick = "Channel order",
+        blurb = "Order of the channels of tensors (other/tensors), whose caps do not say it",
+        default, mutable_ready
+    )]
+    settings: Lock<Settings>,
+    state: Lock<State>,
+    stats: Lock<Stats>,
+}
+
+impl Default for Imp {
     fn default() -> Self {
         let settings = Settings::default();
         Self {
-            settings: Mutex::new(settings),
-            state: Mutex::default(),
-            stats: Mutex::new(Stats::new(settings.threads())),
+            settings: Lock::new(settings),
+            state: Lock::default(),
+            stats: Lock::new(Stats::new(settings.threads())),
         }
     }
 }
 
 #[glib::object_subclass]
-impl ObjectSubclass for LipSyncFrames {
+impl ObjectSubclass for Imp {
     const NAME: &'static str = "GstLipSyncFrames";
-    type Type = super::LipSyncFrames;
+    type Type = LipSyncFrames;
     type ParentType = gst_base::BaseTransform;
 }
 
-impl ObjectImpl for LipSyncFrames {
+#[glib::derived_properties]
+impl ObjectImpl for Imp {
     fn properties() -> &'static [glib::ParamSpec] {
         static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
-            vec![
-                glib::ParamSpecEnum::builder_with_default("range", LipSyncFramesRange::default())
-                    .nick("Range")
-                    .blurb("Range of the float samples; what lies outside is clamped")
-                    .mutable_playing()
-                    .build(),
-                glib::ParamSpecBoolean::builder("add-borders")
-                    .nick("Add borders")
-                    .blurb("Keep the display aspect with black borders instead of stretching")
-                    .default_value(false)
-                    .mutable_playing()
-                    .build(),
-                glib::ParamSpecUInt::builder("n-threads")
-                    .nick("Threads")
-                    .blurb("Most threads to convert a frame on (0 = one per core, at most 16)")
-                    .maximum(pool::MAX_THREADS as u32)
-                    .default_value(0)
-                    .mutable_playing()
-                    .build(),
-                glib::ParamSpecEnum::builder_with_default("layout", LipSyncFramesLayout::default())
-                    .nick("Layout")
-                    .blurb("Layout of tensors (other/tensors) whose dimensions fit both")
-                    .mutable_ready()
-                    .build(),
-                glib::ParamSpecEnum::builder_with_default(
-                    "channel-order",
-                    LipSyncFramesChannelOrder::default(),
-                )
-                .nick("Channel order")
-                .blurb("Order of the channels of tensors (other/tensors), whose caps do not say it")
-                .mutable_ready()
-                .build(),
-                glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
+            let mut properties = Imp::derived_properties().to_vec();
+            // Not derived, which a `gst::Structure` cannot be.
+            properties.push(
+                glib::ParamSpecBoxed::builder::<gst::Structure>(STATS)
                     .nick("Statistics")
                     .blurb(
                         "Counters since the element started: frames, batches, bytes-in, bytes-out, \
@@ -161,49 +169,24 @@ impl ObjectImpl for LipSyncFrames {
                     )
                     .read_only()
                     .build(),
-            ]
+            );
+            properties
         });
         &PROPERTIES
     }
 
-    fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        let mut settings = lock(&self.settings);
-        // GObject has checked the type and the range. A value that still does not fit is left out
-        // rather than unwrapped: a panic in a setter would end the process.
-        match pspec.name() {
-            "range" => settings.range = value.get().unwrap_or(settings.range),
-            "add-borders" => {
-                settings.add_borders = value.get().unwrap_or(settings.add_borders);
-                drop(settings);
-                // The output's pixel-aspect-ratio depends on it.
-                self.obj().reconfigure_src();
-            }
-            "n-threads" => settings.n_threads = value.get().unwrap_or(settings.n_threads),
-            "layout" => settings.layout = value.get().unwrap_or(settings.layout),
-            "channel-order" => {
-                settings.channel_order = value.get().unwrap_or(settings.channel_order);
-            }
-            name => gst::error!(CAT, imp = self, "no property {name} that can be set"),
-        }
-    }
-
-    fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        let settings = *lock(&self.settings);
-        match pspec.name() {
-            "range" => settings.range.to_value(),
-            "add-borders" => settings.add_borders.to_value(),
-            "n-threads" => settings.n_threads.to_value(),
-            "layout" => settings.layout.to_value(),
-            "channel-order" => settings.channel_order.to_value(),
-            "stats" => lock(&self.stats).to_structure().to_value(),
-            _ => pspec.default_value().clone(),
+    fn property(&self, id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        if pspec.name() == STATS {
+            self.stats.lock().to_structure().to_value()
+        } else {
+            self.derived_property(id, pspec)
         }
     }
 }
 
-impl GstObjectImpl for LipSyncFrames {}
+impl GstObjectImpl for Imp {}
 
-impl ElementImpl for LipSyncFrames {
+impl ElementImpl for Imp {
     fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
         static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
             gst::subclass::ElementMetadata::new(
@@ -219,34 +202,26 @@ impl ElementImpl for LipSyncFrames {
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-            [
-                ("sink", gst::PadDirection::Sink, caps::input_template()),
-                ("src", gst::PadDirection::Src, caps::output_template()),
-            ]
-            .into_iter()
-            .filter_map(|(name, direction, caps)| {
-                gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps).ok()
-            })
-            .collect()
+            common::pad_templates(caps::input_template(), caps::output_template())
         });
         &TEMPLATES
     }
 }
 
-impl BaseTransformImpl for LipSyncFrames {
+impl BaseTransformImpl for Imp {
     const MODE: BaseTransformMode = BaseTransformMode::NeverInPlace;
     const PASSTHROUGH_ON_SAME_CAPS: bool = false;
     const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
-        let threads = lock(&self.settings).threads();
-        crate::start_pool(threads)?;
-        *lock(&self.stats) = Stats::new(threads);
+        let threads = self.settings.lock().threads();
+        common::start_thread_pool(threads)?;
+        *self.stats.lock() = Stats::new(threads);
         Ok(())
     }
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
-        *lock(&self.state) = State::default();
+        *self.state.lock() = State::default();
         Ok(())
     }
 
@@ -297,19 +272,19 @@ impl BaseTransformImpl for LipSyncFrames {
     }
 
     fn set_caps(&self, incaps: &gst::Caps, outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
-        let settings = *lock(&self.settings);
+        let settings = *self.settings.lock();
         let conversion = caps::input_info(incaps, settings.reading()).and_then(|input| {
             let output = gst_video::VideoInfo::from_caps(outcaps)
                 .map_err(|_| format!("output caps {outcaps} are no video frames"))?;
             Conversion::new(input, output, settings)
         });
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         match conversion {
             Ok(conversion) => {
                 let threads = conversion.plan.threads(settings.threads());
                 state.conversion = Some(conversion);
                 state.refused = None;
-                lock(&self.stats).set_threads(threads);
+                self.stats.lock().set_threads(threads);
                 Ok(())
             }
             Err(problem) => {
@@ -326,17 +301,17 @@ impl BaseTransformImpl for LipSyncFrames {
                 let caps = caps_event.caps_owned();
                 // The conversion stays: BaseTransform does not call set_caps for caps that are
                 // the same again.
-                lock(&self.state).batch = None;
+                self.state.lock().batch = None;
                 let is_set = self.input_info(&caps).is_ok() && self.parent_sink_event(event);
                 if is_set {
-                    lock(&self.state).refused = None;
+                    self.state.lock().refused = None;
                 } else {
                     self.explain_refusal(caps);
                 }
                 is_set
             }
             gst::EventView::FlushStop(_) => {
-                lock(&self.state).batch = None;
+                self.state.lock().batch = None;
                 self.parent_sink_event(event)
             }
             _ => self.parent_sink_event(event),
@@ -396,10 +371,10 @@ impl BaseTransformImpl for LipSyncFrames {
     fn generate_output(&self) -> Result<GenerateOutputSuccess, gst::FlowError> {
         if let Some(buffer) = self.take_queued_buffer() {
             // What is left of a batch whose frames downstream did not take goes with it.
-            lock(&self.state).batch = None;
+            self.state.lock().batch = None;
             let batch = self.open_batch(buffer)?;
-            lock(&self.state).batch = Some(batch);
-        } else if lock(&self.state).batch.is_some() && !self.obj().reconfigure() {
+            self.state.lock().batch = Some(batch);
+        } else if self.state.lock().batch.is_some() && !self.obj().reconfigure() {
             // BaseTransform renegotiates between buffers only; a batch can be a second long.
             if self.is_flushing() {
                 return Err(gst::FlowError::Flushing);
@@ -409,20 +384,20 @@ impl BaseTransformImpl for LipSyncFrames {
         }
 
         let (conversion, batch) = {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             (state.conversion.take(), state.batch.take())
         };
         let Some(mut batch) = batch else {
-            lock(&self.state).conversion = conversion;
+            self.state.lock().conversion = conversion;
             return Ok(GenerateOutputSuccess::NoOutput);
         };
         let mut conversion = conversion.ok_or(gst::FlowError::NotNegotiated)?;
         let Some(frame) = batch.next_frame() else {
-            lock(&self.state).conversion = Some(conversion);
+            self.state.lock().conversion = Some(conversion);
             return Ok(GenerateOutputSuccess::NoOutput);
         };
         let output = self.convert_frame(&mut conversion, &frame);
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.conversion = Some(conversion);
         let output = output?;
         state.batch = Some(batch);
@@ -430,14 +405,20 @@ impl BaseTransformImpl for LipSyncFrames {
     }
 }
 
-impl LipSyncFrames {
+impl Imp {
+    fn set_add_borders(&self, add_borders: bool) {
+        self.settings.lock().add_borders = add_borders;
+        // The output's pixel-aspect-ratio depends on it.
+        self.obj().reconfigure_src();
+    }
+
     fn input_info(&self, caps: &gst::CapsRef) -> Result<FloatVideoInfo, String> {
-        caps::input_info(caps, lock(&self.settings).reading())
+        caps::input_info(caps, self.settings.lock().reading())
     }
 
     fn fixate_output(&self, caps: &gst::CapsRef, candidates: &gst::CapsRef) -> Option<gst::Caps> {
         let input = self.input_info(caps).ok()?;
-        let add_borders = lock(&self.settings).add_borders;
+        let add_borders = self.settings.lock().add_borders;
         caps::fixate(&input, candidates, add_borders)
     }
 
@@ -457,7 +438,7 @@ impl LipSyncFrames {
     /// takes, and has not been posted yet. Other reasons, such as a downstream that is being
     /// flushed, are no errors or have been posted where they were met.
     fn explain_refusal(&self, caps: gst::Caps) {
-        if lock(&self.state).refused.as_ref() == Some(&caps) {
+        if self.state.lock().refused.as_ref() == Some(&caps) {
             return;
         }
         if let Err(problem) = self.input_info(&caps) {
@@ -483,11 +464,11 @@ impl LipSyncFrames {
                 ]
             );
         }
-        lock(&self.state).refused = Some(caps);
+        self.state.lock().refused = Some(caps);
     }
 
     fn open_batch(&self, buffer: gst::Buffer) -> Result<Batch, gst::FlowError> {
-        let input = match &lock(&self.state).conversion {
+        let input = match &self.state.lock().conversion {
             Some(conversion) => conversion.input,
             None => return Err(gst::FlowError::NotNegotiated),
         };
@@ -495,7 +476,7 @@ impl LipSyncFrames {
             gst::element_imp_error!(self, gst::StreamError::Format, ("Got {problem}"));
             gst::FlowError::Error
         })?;
-        lock(&self.stats).count_batch();
+        self.stats.lock().count_batch();
         Ok(batch)
     }
 
@@ -513,20 +494,24 @@ impl LipSyncFrames {
         self.convert_pixels(conversion, frame.data, output)?;
         let convert_time = began.elapsed();
         frame.copy_metadata(output);
-        lock(&self.stats).count_frame(frame.data.len(), output.size(), convert_time);
+        self.stats
+            .lock()
+            .count_frame(frame.data.len(), output.size(), convert_time);
         Ok(buffer)
     }
 
     /// Makes a new plan if a property has changed since the last frame.
     fn follow_settings(&self, conversion: &mut Conversion) -> Result<(), gst::FlowError> {
-        let settings = *lock(&self.settings);
+        let settings = *self.settings.lock();
         if settings == conversion.settings {
             return Ok(());
         }
         let (input, output) = (conversion.input, conversion.output.clone());
         *conversion =
             Conversion::new(input, output, settings).map_err(|problem| self.fail(problem))?;
-        lock(&self.stats).set_threads(conversion.plan.threads(settings.threads()));
+        self.stats
+            .lock()
+            .set_threads(conversion.plan.threads(settings.threads()));
         Ok(())
     }
 

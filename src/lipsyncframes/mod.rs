@@ -46,90 +46,15 @@
 mod batch;
 mod caps;
 mod imp;
+mod settings;
 mod stats;
 
-use crate::pixel::{ChannelOrder, Layout};
+pub use crate::media::float_video::LipSyncFramesRange;
+pub use imp::LipSyncFrames;
+pub use settings::{LipSyncFramesChannelOrder, LipSyncFramesLayout};
+
 use gst::glib;
 use gst::prelude::*;
-
-glib::wrapper! {
-    /// The element, for programs that register it statically; everybody else makes it by its name,
-    /// `lipsyncframes`.
-    pub struct LipSyncFrames(ObjectSubclass<imp::LipSyncFrames>)
-        @extends gst_base::BaseTransform, gst::Element, gst::Object;
-}
-
-/// The range of the network's floats: the element's `range` property.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
-#[enum_type(name = "GstLipSyncFramesRange")]
-#[repr(i32)]
-pub enum LipSyncFramesRange {
-    #[default]
-    #[enum_value(name = "0 to 1", nick = "unit")]
-    Unit = 0,
-    #[enum_value(name = "-1 to 1", nick = "signed-unit")]
-    SignedUnit = 1,
-    #[enum_value(name = "0 to 255", nick = "byte")]
-    Byte = 2,
-}
-
-impl From<LipSyncFramesRange> for crate::pixel::Range {
-    fn from(range: LipSyncFramesRange) -> Self {
-        match range {
-            LipSyncFramesRange::Unit => Self::Unit,
-            LipSyncFramesRange::SignedUnit => Self::SignedUnit,
-            LipSyncFramesRange::Byte => Self::Byte,
-        }
-    }
-}
-
-/// The layout of tensors: the element's `layout` property.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
-#[enum_type(name = "GstLipSyncFramesLayout")]
-#[repr(i32)]
-pub enum LipSyncFramesLayout {
-    #[default]
-    #[enum_value(
-        name = "As the dimensions say, interleaved where they fit both",
-        nick = "auto"
-    )]
-    Auto = 0,
-    #[enum_value(name = "3:WIDTH:HEIGHT[:FRAMES]", nick = "interleaved")]
-    Interleaved = 1,
-    #[enum_value(name = "WIDTH:HEIGHT:3[:FRAMES]", nick = "planar")]
-    Planar = 2,
-}
-
-impl From<LipSyncFramesLayout> for Option<Layout> {
-    fn from(layout: LipSyncFramesLayout) -> Self {
-        match layout {
-            LipSyncFramesLayout::Auto => None,
-            LipSyncFramesLayout::Interleaved => Some(Layout::Interleaved),
-            LipSyncFramesLayout::Planar => Some(Layout::Planar),
-        }
-    }
-}
-
-/// The order of the channels of tensors: the element's `channel-order` property.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
-#[enum_type(name = "GstLipSyncFramesChannelOrder")]
-#[repr(i32)]
-pub enum LipSyncFramesChannelOrder {
-    #[default]
-    #[enum_value(name = "Blue, green, red", nick = "bgr")]
-    Bgr = 0,
-    #[enum_value(name = "Red, green, blue", nick = "rgb")]
-    Rgb = 1,
-}
-
-impl From<LipSyncFramesChannelOrder> for ChannelOrder {
-    fn from(order: LipSyncFramesChannelOrder) -> Self {
-        match order {
-            LipSyncFramesChannelOrder::Bgr => Self::Bgr,
-            LipSyncFramesChannelOrder::Rgb => Self::Rgb,
-        }
-    }
-}
 
 pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     gst::Element::register(

@@ -92,7 +92,7 @@ impl Stats {
             .field("convert-time-bounds", array(BOUNDS.map(nanoseconds)))
             .field("convert-time-counts", array(self.counts))
             .field("threads", self.threads as u32)
-            .field("backend", crate::pixel::backend())
+            .field("backend", lipsyncframes_pixel::backend())
             .build()
     }
 }

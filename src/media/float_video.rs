@@ -10,8 +10,10 @@
 //! Samples are little-endian IEEE float32 or float16, rows and planes tightly packed. A buffer holds one or
 //! more whole frames back to back.
 
-use crate::pixel::{ChannelOrder, FloatFormat, Layout, MAX_SIZE, Sample};
 use gst::glib;
+use gst::glib::value::FromValue;
+use gst::prelude::*;
+use lipsyncframes_pixel::{ChannelOrder, FloatFormat, Layout, MAX_SIZE, Range, Sample};
 
 /// Name of the media type.
 pub const MEDIA_TYPE: &str = "video/x-float";
@@ -27,22 +29,31 @@ pub(crate) const METAS_OF_A_MOMENT: [&str; 3] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstFloatVideoFormat")]
 #[repr(i32)]
+#[non_exhaustive]
 pub enum FloatVideoFormat {
+    /// `BGR_F32LE`: H x W x C, blue first, float32
     #[default]
     #[enum_value(name = "H x W x C, blue first", nick = "BGR_F32LE")]
     BgrF32Le = 0,
+    /// `RGB_F32LE`: H x W x C, red first, float32
     #[enum_value(name = "H x W x C, red first", nick = "RGB_F32LE")]
     RgbF32Le = 1,
+    /// `BGRP_F32LE`: C x H x W, blue first, float32
     #[enum_value(name = "C x H x W, blue first", nick = "BGRP_F32LE")]
     BgrpF32Le = 2,
+    /// `RGBP_F32LE`: C x H x W, red first, float32
     #[enum_value(name = "C x H x W, red first", nick = "RGBP_F32LE")]
     RgbpF32Le = 3,
+    /// `BGR_F16LE`: H x W x C, blue first, float16
     #[enum_value(name = "H x W x C, blue first, float16", nick = "BGR_F16LE")]
     BgrF16Le = 4,
+    /// `RGB_F16LE`: H x W x C, red first, float16
     #[enum_value(name = "H x W x C, red first, float16", nick = "RGB_F16LE")]
     RgbF16Le = 5,
+    /// `BGRP_F16LE`: C x H x W, blue first, float16
     #[enum_value(name = "C x H x W, blue first, float16", nick = "BGRP_F16LE")]
     BgrpF16Le = 6,
+    /// `RGBP_F16LE`: C x H x W, red first, float16
     #[enum_value(name = "C x H x W, red first, float16", nick = "RGBP_F16LE")]
     RgbpF16Le = 7,
 }
@@ -73,17 +84,55 @@ impl From<FloatVideoFormat> for FloatFormat {
 
 /// Every format and its name in caps, for programs that are told formats by name.
 pub fn formats() -> impl Iterator<Item = (&'static str, FloatFormat)> {
-    let class = glib::EnumClass::new::<FloatVideoFormat>();
-    let named = |value: &glib::EnumValue| {
-        let format: FloatVideoFormat = value.to_value(&class).get().ok()?;
-        Some((value.nick(), format.into()))
-    };
-    let formats: Vec<_> = class.values().iter().filter_map(named).collect();
-    formats.into_iter()
+    named::<FloatVideoFormat>().map(|(name, format)| (name, format.into()))
 }
 
 fn format_names() -> Vec<&'static str> {
     formats().map(|(name, _)| name).collect()
+}
+
+/// What range the floats have. Caps do not say it: it is the property `range` of the elements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstLipSyncFramesRange")]
+#[repr(i32)]
+#[non_exhaustive]
+pub enum LipSyncFramesRange {
+    /// `unit`: black is 0, white is 1
+    #[default]
+    #[enum_value(name = "0 to 1", nick = "unit")]
+    Unit = 0,
+    /// `signed-unit`: black is -1, white is 1
+    #[enum_value(name = "-1 to 1", nick = "signed-unit")]
+    SignedUnit = 1,
+    /// `byte`: black is 0, white is 255
+    #[enum_value(name = "0 to 255", nick = "byte")]
+    Byte = 2,
+}
+
+impl From<LipSyncFramesRange> for Range {
+    fn from(range: LipSyncFramesRange) -> Self {
+        match range {
+            LipSyncFramesRange::Unit => Self::Unit,
+            LipSyncFramesRange::SignedUnit => Self::SignedUnit,
+            LipSyncFramesRange::Byte => Self::Byte,
+        }
+    }
+}
+
+/// Every range and its name as the value of a property, for programs that are told ranges by name.
+pub fn ranges() -> impl Iterator<Item = (&'static str, LipSyncFramesRange)> {
+    named()
+}
+
+/// Every value of an enumeration, and its nick.
+fn named<E>() -> impl Iterator<Item = (&'static str, E)>
+where
+    E: StaticType + HasParamSpec<ParamSpec = glib::ParamSpecEnum> + for<'a> FromValue<'a>,
+{
+    let class = glib::EnumClass::new::<E>();
+    let named = |value: &glib::EnumValue| Some((value.nick(), value.to_value(&class).get().ok()?));
+    let values: Vec<_> = class.values().iter().filter_map(named).collect();
+    values.into_iter()
 }
 
 /// Caps of every float frame there can be.
@@ -106,9 +155,11 @@ pub(crate) fn frame_structure(media_type: &str, formats: gst::List) -> gst::Stru
         .build()
 }
 
-/// What fixed `video/x-float` caps say.
+/// What fixed caps say of frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FloatVideoInfo {
+    /// Width of the samples, their layout and the order of channels
     pub format: FloatFormat,
     /// In pixels, 1 to 16384
     pub width: u32,
@@ -116,12 +167,26 @@ pub struct FloatVideoInfo {
     pub height: u32,
     /// Frames per second, 0/1 if unknown or variable
     pub framerate: gst::Fraction,
+    /// Width to height of a pixel as it is to be shown, 0/1 if unknown
     pub pixel_aspect_ratio: gst::Fraction,
     /// How many frames every buffer holds; `None`: one or more, as its size says
     pub frames_in_buffer: Option<usize>,
 }
 
 impl FloatVideoInfo {
+    /// Frames of `width` x `height` square pixels, of which a buffer holds one or more. A framerate of
+    /// 0/1 is unknown or variable.
+    pub fn new(format: FloatFormat, width: u32, height: u32, framerate: gst::Fraction) -> Self {
+        Self {
+            format,
+            width,
+            height,
+            framerate,
+            pixel_aspect_ratio: gst::Fraction::new(1, 1),
+            frames_in_buffer: None,
+        }
+    }
+
     /// Reads `caps`.
     ///
     /// # Errors

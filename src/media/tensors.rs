@@ -14,7 +14,7 @@
 use crate::media::float_video::{
     FloatVideoInfo, fraction, in_system_memory, required, size_in_range,
 };
-use crate::pixel::{ChannelOrder, FloatFormat, Layout, Sample};
+use lipsyncframes_pixel::{ChannelOrder, FloatFormat, Layout, Sample};
 
 /// Name of the media type.
 pub const MEDIA_TYPE: &str = "other/tensors";
@@ -28,10 +28,22 @@ const EXPECTED_DIMENSIONS: &str = "3:WIDTH:HEIGHT[:FRAMES] or WIDTH:HEIGHT:3[:FR
 
 /// How to read what the caps of tensors leave open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Reading {
     /// `None`: what the dimensions fit, interleaved where they fit both
     pub layout: Option<Layout>,
+    /// Which of the three channels is which
     pub order: ChannelOrder,
+}
+
+impl Reading {
+    /// Frames of that order, in the layout that their dimensions fit.
+    pub const fn new(order: ChannelOrder) -> Self {
+        Self {
+            layout: None,
+            order,
+        }
+    }
 }
 
 /// Tensors that may hold frames, of every size.
@@ -87,17 +99,15 @@ fn info_of_fields(
     let (layout, [width, height], frames) =
         shape(&text, reading.layout).map_err(|problem| format!("dimensions {text}: {problem}"))?;
     let of_buffers = fraction(structure, "framerate", gst::Fraction::new(0, 1))?;
+    let format = FloatFormat {
+        sample,
+        layout,
+        order: reading.order,
+    };
+    let framerate = framerate_of_frames(of_buffers, frames)?;
     Ok(FloatVideoInfo {
-        format: FloatFormat {
-            sample,
-            layout,
-            order: reading.order,
-        },
-        width,
-        height,
-        framerate: framerate_of_frames(of_buffers, frames)?,
-        pixel_aspect_ratio: gst::Fraction::new(1, 1),
         frames_in_buffer: Some(frames),
+        ..FloatVideoInfo::new(format, width, height, framerate)
     })
 }
 
@@ -183,10 +193,7 @@ fn framerate_of_frames(of_buffers: gst::Fraction, frames: usize) -> Result<gst::
 mod tests {
     use super::*;
 
-    const BGR: Reading = Reading {
-        layout: None,
-        order: ChannelOrder::Bgr,
-    };
+    const BGR: Reading = Reading::new(ChannelOrder::Bgr);
 
     fn read(fields: &str, reading: Reading) -> Result<FloatVideoInfo, String> {
         gst::init().unwrap();

@@ -1,10 +1,9 @@
 //! GObject and BaseTransform: translates between GStreamer and the pixel path.
 
-use crate::lipsyncframes::LipSyncFramesRange;
-use crate::lock;
-use crate::media::float_video::{self, FloatVideoInfo};
-use crate::pixel::pool;
-use crate::pixel::{PixelFormat, ToFloat};
+use crate::common;
+use crate::lock::Lock;
+use crate::media::float_video::{self, FloatVideoInfo, LipSyncFramesRange};
+use crate::media::raw_video;
 
 use gst::glib;
 use gst::prelude::*;
@@ -12,8 +11,9 @@ use gst_base::subclass::BaseTransformMode;
 use gst_base::subclass::prelude::*;
 use gst_video::prelude::*;
 use gst_video::{VideoFormat, VideoFrameRef, VideoInfo};
+use lipsyncframes_pixel::{ToFloat, pool};
 
-use std::sync::{LazyLock, Mutex};
+use std::sync::LazyLock;
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
@@ -24,13 +24,13 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 });
 
 /// What can be converted, in the order of preference: without alpha first.
-const FORMATS: [(VideoFormat, PixelFormat); 6] = [
-    (VideoFormat::Bgr, PixelFormat::Bgr),
-    (VideoFormat::Rgb, PixelFormat::Rgb),
-    (VideoFormat::Bgrx, PixelFormat::Bgrx),
-    (VideoFormat::Rgbx, PixelFormat::Rgbx),
-    (VideoFormat::Bgra, PixelFormat::Bgra),
-    (VideoFormat::Rgba, PixelFormat::Rgba),
+const FORMATS: [VideoFormat; 6] = [
+    VideoFormat::Bgr,
+    VideoFormat::Rgb,
+    VideoFormat::Bgrx,
+    VideoFormat::Rgbx,
+    VideoFormat::Bgra,
+    VideoFormat::Rgba,
 ];
 
 /// Fields that float frames have in common with the video they are made of.
@@ -57,10 +57,7 @@ impl Conversion {
         output: FloatVideoInfo,
         range: LipSyncFramesRange,
     ) -> Result<Self, String> {
-        let (_, format) = FORMATS
-            .into_iter()
-            .find(|(known, _)| *known == input.format())
-            .ok_or_else(|| format!("format {}: expected one of RGB", input.format()))?;
+        let format = raw_video::pixel_format(input.format())?;
         let (width, height) = (input.width(), input.height());
         if (width, height) != (output.width, output.height) {
             let (output_width, output_height) = (output.width, output.height);
@@ -79,64 +76,49 @@ impl Conversion {
     }
 }
 
-#[derive(Default)]
-pub struct VideoToFloat {
-    settings: Mutex<Settings>,
-    conversion: Mutex<Option<Conversion>>,
+glib::wrapper! {
+    /// The element, for programs that register it statically; everybody else makes it by its name,
+    /// `videotofloat`.
+    pub struct VideoToFloat(ObjectSubclass<Imp>)
+        @extends gst_base::BaseTransform, gst::Element, gst::Object;
+}
+
+#[derive(Default, glib::Properties)]
+#[properties(wrapper_type = VideoToFloat)]
+pub struct Imp {
+    /// What range the floats have. Can be changed while playing.
+    #[property(
+        name = "range", type = LipSyncFramesRange, member = range, get, set,
+        nick = "Range",
+        blurb = "Range of the float samples",
+        default, mutable_playing
+    )]
+    /// Most threads to convert a frame on, 0 to 16; 0 is one per core, at most 16. Can be changed
+    /// while playing.
+    #[property(
+        name = "n-threads", type = u32, member = n_threads, get, set,
+        nick = "Threads",
+        blurb = "Most threads to convert a frame on (0 = one per core, at most 16)",
+        maximum = pool::MAX_THREADS as u32,
+        mutable_playing
+    )]
+    settings: Lock<Settings>,
+    conversion: Lock<Option<Conversion>>,
 }
 
 #[glib::object_subclass]
-impl ObjectSubclass for VideoToFloat {
+impl ObjectSubclass for Imp {
     const NAME: &'static str = "GstVideoToFloat";
-    type Type = super::VideoToFloat;
+    type Type = VideoToFloat;
     type ParentType = gst_base::BaseTransform;
 }
 
-impl ObjectImpl for VideoToFloat {
-    fn properties() -> &'static [glib::ParamSpec] {
-        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
-            vec![
-                glib::ParamSpecEnum::builder_with_default("range", LipSyncFramesRange::default())
-                    .nick("Range")
-                    .blurb("Range of the float samples")
-                    .mutable_playing()
-                    .build(),
-                glib::ParamSpecUInt::builder("n-threads")
-                    .nick("Threads")
-                    .blurb("Most threads to convert a frame on (0 = one per core, at most 16)")
-                    .maximum(pool::MAX_THREADS as u32)
-                    .default_value(0)
-                    .mutable_playing()
-                    .build(),
-            ]
-        });
-        &PROPERTIES
-    }
+#[glib::derived_properties]
+impl ObjectImpl for Imp {}
 
-    fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        let mut settings = lock(&self.settings);
-        // GObject has checked the type and the range. A value that still does not fit is left out
-        // rather than unwrapped: a panic in a setter would end the process.
-        match pspec.name() {
-            "range" => settings.range = value.get().unwrap_or(settings.range),
-            "n-threads" => settings.n_threads = value.get().unwrap_or(settings.n_threads),
-            name => gst::error!(CAT, imp = self, "no property {name} that can be set"),
-        }
-    }
+impl GstObjectImpl for Imp {}
 
-    fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        let settings = *lock(&self.settings);
-        match pspec.name() {
-            "range" => settings.range.to_value(),
-            "n-threads" => settings.n_threads.to_value(),
-            _ => pspec.default_value().clone(),
-        }
-    }
-}
-
-impl GstObjectImpl for VideoToFloat {}
-
-impl ElementImpl for VideoToFloat {
+impl ElementImpl for Imp {
     fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
         static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
             gst::subclass::ElementMetadata::new(
@@ -150,41 +132,28 @@ impl ElementImpl for VideoToFloat {
     }
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
-        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-            [
-                ("sink", gst::PadDirection::Sink, video_template()),
-                ("src", gst::PadDirection::Src, float_video::template_caps()),
-            ]
-            .into_iter()
-            .filter_map(|(name, direction, caps)| {
-                gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps).ok()
-            })
-            .collect()
-        });
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> =
+            LazyLock::new(|| common::pad_templates(video_template(), float_video::template_caps()));
         &TEMPLATES
     }
 }
 
 fn video_template() -> gst::Caps {
-    let formats = FORMATS.map(|(format, _)| format.to_str());
-    gst::Caps::from(float_video::frame_structure(
-        "video/x-raw",
-        gst::List::new(formats),
-    ))
+    gst::Caps::from(raw_video::structure(FORMATS))
 }
 
-impl BaseTransformImpl for VideoToFloat {
+impl BaseTransformImpl for Imp {
     const MODE: BaseTransformMode = BaseTransformMode::NeverInPlace;
     const PASSTHROUGH_ON_SAME_CAPS: bool = false;
     const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
-        let threads = pool::threads(lock(&self.settings).n_threads);
-        crate::start_pool(threads)
+        let threads = pool::threads(self.settings.lock().n_threads);
+        common::start_thread_pool(threads)
     }
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
-        *lock(&self.conversion) = None;
+        *self.conversion.lock() = None;
         Ok(())
     }
 
@@ -218,7 +187,7 @@ impl BaseTransformImpl for VideoToFloat {
     }
 
     fn set_caps(&self, incaps: &gst::Caps, outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
-        let range = lock(&self.settings).range;
+        let range = self.settings.lock().range;
         let conversion = VideoInfo::from_caps(incaps)
             .map_err(|_| format!("input caps {incaps} are no video frames"))
             .and_then(|input| {
@@ -229,7 +198,7 @@ impl BaseTransformImpl for VideoToFloat {
                 gst::element_imp_error!(self, gst::CoreError::Negotiation, ("{problem}"));
                 gst::loggable_error!(CAT, "{problem}")
             })?;
-        *lock(&self.conversion) = Some(conversion);
+        *self.conversion.lock() = Some(conversion);
         Ok(())
     }
 
@@ -281,8 +250,8 @@ impl BaseTransformImpl for VideoToFloat {
         input: &gst::Buffer,
         output: &mut gst::BufferRef,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let settings = *lock(&self.settings);
-        let mut conversion = lock(&self.conversion).take();
+        let settings = *self.settings.lock();
+        let mut conversion = self.conversion.lock().take();
         let result = match &mut conversion {
             Some(conversion) => convert(conversion, settings, input, output).map_err(|problem| {
                 gst::element_imp_error!(self, gst::StreamError::Failed, ("{problem}"));
@@ -290,7 +259,7 @@ impl BaseTransformImpl for VideoToFloat {
             }),
             None => Err(gst::FlowError::NotNegotiated),
         };
-        *lock(&self.conversion) = conversion;
+        *self.conversion.lock() = conversion;
         result.map(|()| gst::FlowSuccess::Ok)
     }
 }

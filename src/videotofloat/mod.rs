@@ -24,15 +24,10 @@
 
 mod imp;
 
+pub use imp::VideoToFloat;
+
 use gst::glib;
 use gst::prelude::*;
-
-glib::wrapper! {
-    /// The element, for programs that register it statically; everybody else makes it by its name,
-    /// `videotofloat`.
-    pub struct VideoToFloat(ObjectSubclass<imp::VideoToFloat>)
-        @extends gst_base::BaseTransform, gst::Element, gst::Object;
-}
 
 pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     gst::Element::register(

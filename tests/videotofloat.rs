@@ -1,5 +1,8 @@
 //! The way back: `videotofloat`, and the pixel path under it.
 
+#[path = "common/patience.rs"]
+mod patience;
+
 use gst::prelude::*;
 use gst_check::Harness;
 use gstlipsyncframes::pixel::{
@@ -394,9 +397,7 @@ fn a_pipeline_there_and_back_changes_nothing() {
             });
             for _ in 0..2 {
                 let [before, after] = [&before, &after].map(|sink| {
-                    let sample = sink
-                        .try_pull_sample(gst::ClockTime::from_seconds(20))
-                        .unwrap();
+                    let sample = sink.try_pull_sample(patience::clock_time()).unwrap();
                     let map = sample.buffer().unwrap().map_readable().unwrap();
                     map.to_vec()
                 });

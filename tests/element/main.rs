@@ -2,6 +2,8 @@
 
 #[path = "../../pixel/tests/naive/mod.rs"]
 mod naive;
+#[path = "../common/patience.rs"]
+mod patience;
 
 mod bad_input;
 mod batches;

@@ -307,7 +307,7 @@ fn states_up_and_down_in_a_pipeline() {
             gst::MessageType::AsyncDone
         };
         let message = bus
-            .timed_pop_filtered(ClockTime::from_seconds(20), &[end, gst::MessageType::Error])
+            .timed_pop_filtered(patience::clock_time(), &[end, gst::MessageType::Error])
             .unwrap();
         assert_eq!(message.type_(), end, "{message:?}");
         let down = [gst::State::Null, gst::State::Ready][round / 2 % 2];

@@ -1,5 +1,7 @@
 //! The element as its neighbours see it: gst-check's Harness on both pads.
 
+#[path = "../common/metas.rs"]
+mod metas;
 #[path = "../../pixel/tests/naive/mod.rs"]
 mod naive;
 #[path = "../common/patience.rs"]

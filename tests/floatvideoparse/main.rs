@@ -1,5 +1,7 @@
 //! The parser as its neighbours see it: gst-check's Harness on both pads, and real pipelines.
 
+#[path = "../common/metas.rs"]
+mod metas;
 #[path = "../common/patience.rs"]
 mod patience;
 

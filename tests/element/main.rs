@@ -7,6 +7,7 @@ mod naive;
 #[path = "../common/patience.rs"]
 mod patience;
 
+mod backend;
 mod bad_input;
 mod batches;
 mod matrix;

@@ -2,15 +2,16 @@
 
 #[path = "common/clips.rs"]
 mod clips;
+#[path = "common/patience.rs"]
+mod patience;
 
-use clips::{PATIENCE, launch};
+use clips::launch;
 use image::{ImageFormat, RgbImage};
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
 /// Frames in the clip that the tests make
 const CLIP_FRAMES: usize = 30;
@@ -20,13 +21,15 @@ const CLIP_FRAMES: usize = 30;
 #[test]
 fn a_video_becomes_jpegs_and_a_contact_sheet() {
     let folder = Folder::new("video");
-    let run = run(program()
-        .arg("--video")
-        .arg(clip())
-        .arg("--output")
-        .arg(folder.path("out/frames"))
-        .arg("--contact-sheet")
-        .arg(folder.path("sheet.png")));
+    let run = patience::output(
+        program()
+            .arg("--video")
+            .arg(clip())
+            .arg("--output")
+            .arg(folder.path("out/frames"))
+            .arg("--contact-sheet")
+            .arg(folder.path("sheet.png")),
+    );
     assert!(run.status.success(), "{run:?}");
     assert_eq!(run.stdout, b"");
 
@@ -82,10 +85,12 @@ fn colours_are_right_in_every_format_and_range_and_white_is_white() {
                 .flat_map(|rgb| raw_frame(format, rgb.map(|level| level * scale + offset)))
                 .collect();
             folder.write("raw", &raw);
-            let run = run(raw_program(&folder.path("raw"))
-                .args(["--format", format, "--range", range])
-                .arg("--output")
-                .arg(folder.path("out")));
+            let run = patience::output(
+                raw_program(&folder.path("raw"))
+                    .args(["--format", format, "--range", range])
+                    .arg("--output")
+                    .arg(folder.path("out")),
+            );
             assert!(run.status.success(), "{format} {range}: {run:?}");
             for (number, rgb) in (1..).zip(colours) {
                 let jpeg = folder.read(&format!("out/frame-{number:05}.jpg"));
@@ -113,12 +118,14 @@ fn floats_of_a_video_are_those_of_its_pixels_in_every_format_and_range() {
     let mut reference = None;
     for format in ["BGR_F32LE", "RGB_F32LE", "BGRP_F32LE", "RGBP_F32LE"] {
         for range in ["unit", "signed-unit", "byte"] {
-            let run = run(program()
-                .arg("--video")
-                .arg(clip())
-                .args(["--width", "50", "--height", "30", "--format", format])
-                .args(["--range", range, "--output"])
-                .arg(folder.path("out")));
+            let run = patience::output(
+                program()
+                    .arg("--video")
+                    .arg(clip())
+                    .args(["--width", "50", "--height", "30", "--format", format])
+                    .args(["--range", range, "--output"])
+                    .arg(folder.path("out")),
+            );
             assert!(run.status.success(), "{format} {range}: {run:?}");
             let frame = decode(&folder.read("out/frame-00030.jpg"), ImageFormat::Jpeg);
             let reference = reference.get_or_insert_with(|| frame.clone());
@@ -138,14 +145,16 @@ fn standard_input_is_as_good_as_a_file_whatever_the_batch() {
     let folder = Folder::new("stdin");
     let raw = grey_frames(10);
     folder.write("raw", &raw);
-    let run_file = run(raw_program(&folder.path("raw"))
-        .arg("--output")
-        .arg(folder.path("file")));
+    let run_file = patience::output(
+        raw_program(&folder.path("raw"))
+            .arg("--output")
+            .arg(folder.path("file")),
+    );
     assert!(run_file.status.success(), "{run_file:?}");
     assert_eq!(folder.list("file").len(), 10);
     for batch in ["1", "7", "10", "32"] {
         let output = format!("stdin-{batch}");
-        let run = run_with_input(
+        let run = patience::output_for_input(
             raw_program(Path::new("-"))
                 .args(["--batch", batch, "--output"])
                 .arg(folder.path(&output)),
@@ -165,10 +174,12 @@ fn standard_input_is_as_good_as_a_file_whatever_the_batch() {
 
 #[test]
 fn a_multipart_stream_has_a_part_for_each_frame() {
-    let run = run(program()
-        .arg("--video")
-        .arg(clip())
-        .args(["--output", "-", "--size", "64x48", "--batch", "7"]));
+    let run = patience::output(
+        program()
+            .arg("--video")
+            .arg(clip())
+            .args(["--output", "-", "--size", "64x48", "--batch", "7"]),
+    );
     assert!(run.status.success(), "{run:?}");
     let mut rest = run.stdout.as_slice();
     for _ in 0..CLIP_FRAMES {
@@ -193,9 +204,11 @@ fn other_encoders_name_their_files() {
         ("theoraenc", vec!["stream.theora"]),
     ] {
         folder.write("raw", &grey_frames(2));
-        let run = run(raw_program(&folder.path("raw"))
-            .args(["--encoder", encoder, "--output"])
-            .arg(folder.path(encoder)));
+        let run = patience::output(
+            raw_program(&folder.path("raw"))
+                .args(["--encoder", encoder, "--output"])
+                .arg(folder.path(encoder)),
+        );
         assert!(run.status.success(), "{run:?}");
         assert_eq!(folder.list(encoder), files);
     }
@@ -208,9 +221,11 @@ fn a_contact_sheet_spans_clips_of_any_length() {
     let folder = Folder::new("sheet");
     for (n_frames, columns, rows) in [(1, 1, 1), (5, 5, 1), (24, 6, 4), (97, 6, 4), (250, 6, 4)] {
         folder.write("raw", &grey_frames(n_frames));
-        let run = run(raw_program(&folder.path("raw"))
-            .arg("--contact-sheet")
-            .arg(folder.path("sheet.png")));
+        let run = patience::output(
+            raw_program(&folder.path("raw"))
+                .arg("--contact-sheet")
+                .arg(folder.path("sheet.png")),
+        );
         assert!(run.status.success(), "{run:?}");
         let sheet = decode(&folder.read("sheet.png"), ImageFormat::Png);
         assert_eq!(sheet.dimensions(), (columns * 40 + 8, rows * 40 + 8));
@@ -237,12 +252,14 @@ fn add_borders_keeps_the_aspect() {
     let folder = Folder::new("borders");
     // White, 8x8, to 64x32: 16 black columns on each side.
     folder.write("raw", &raw_frame("BGR_F32LE", [1.0; 3]));
-    let run = run(program()
-        .arg("--raw")
-        .arg(folder.path("raw"))
-        .args(["--width", "8", "--height", "8", "--size", "64x32"])
-        .args(["--add-borders", "--encoder", "pngenc", "--output"])
-        .arg(folder.path("out")));
+    let run = patience::output(
+        program()
+            .arg("--raw")
+            .arg(folder.path("raw"))
+            .args(["--width", "8", "--height", "8", "--size", "64x32"])
+            .args(["--add-borders", "--encoder", "pngenc", "--output"])
+            .arg(folder.path("out")),
+    );
     assert!(run.status.success(), "{run:?}");
     let frame = decode(&folder.read("out/frame-00001.png"), ImageFormat::Png);
     assert_eq!(frame.dimensions(), (64, 32));
@@ -254,7 +271,7 @@ fn add_borders_keeps_the_aspect() {
 
 #[test]
 fn help_shows_every_option_and_examples() {
-    let run = run(program().arg("--help"));
+    let run = patience::output(program().arg("--help"));
     assert!(run.status.success());
     let help = String::from_utf8(run.stdout).unwrap();
     for part in [
@@ -287,10 +304,12 @@ fn a_partial_frame_is_an_error_after_all_whole_frames() {
     let mut raw = grey_frames(3);
     raw.extend([0; 100]);
     folder.write("raw", &raw);
-    let from_file = run(raw_program(&folder.path("raw"))
-        .arg("--output")
-        .arg(folder.path("file")));
-    let from_stdin = run_with_input(
+    let from_file = patience::output(
+        raw_program(&folder.path("raw"))
+            .arg("--output")
+            .arg(folder.path("file")),
+    );
+    let from_stdin = patience::output_for_input(
         raw_program(Path::new("-"))
             .arg("--output")
             .arg(folder.path("stdin")),
@@ -328,11 +347,13 @@ fn input_that_is_none_is_an_error_that_names_it() {
         ),
     ] {
         let path = folder.path(name);
-        let run = run(program()
-            .arg(option)
-            .arg(&path)
-            .arg("--output")
-            .arg(folder.path("out")));
+        let run = patience::output(
+            program()
+                .arg(option)
+                .arg(&path)
+                .arg("--output")
+                .arg(folder.path("out")),
+        );
         assert_fails(&run, &[message, path.to_str().unwrap()]);
         assert!(!folder.path("out/frame-00001.jpg").exists());
     }
@@ -349,9 +370,11 @@ fn output_that_cannot_be_written_is_an_error_that_names_it() {
         ("--output", "taken", "frame-00002.jpg"),
         ("--contact-sheet", "missing/sheet.png", "missing/sheet.png"),
     ] {
-        let run = run(raw_program(&folder.path("raw"))
-            .arg(option)
-            .arg(folder.path(name)));
+        let run = patience::output(
+            raw_program(&folder.path("raw"))
+                .arg(option)
+                .arg(folder.path(name)),
+        );
         assert_fails(&run, &[problem]);
     }
 }
@@ -387,13 +410,15 @@ fn a_missing_encoder_is_named_with_its_package() {
         ("avenc_mjpeg", ["avenc_mjpeg", "gstreamer1.0-libav"]),
         ("fancyenc", ["fancyenc", "apt-file search"]),
     ] {
-        let run = run(raw_program(&folder.path("raw"))
-            .args(["--encoder", encoder, "--output"])
-            .arg(folder.path("out"))
-            .env("GST_PLUGIN_SYSTEM_PATH_1_0", folder.path("plugins"))
-            .env("GST_REGISTRY_1_0", folder.path("registry"))
-            .env_remove("GST_PLUGIN_PATH")
-            .env_remove("GST_PLUGIN_PATH_1_0"));
+        let run = patience::output(
+            raw_program(&folder.path("raw"))
+                .args(["--encoder", encoder, "--output"])
+                .arg(folder.path("out"))
+                .env("GST_PLUGIN_SYSTEM_PATH_1_0", folder.path("plugins"))
+                .env("GST_REGISTRY_1_0", folder.path("registry"))
+                .env_remove("GST_PLUGIN_PATH")
+                .env_remove("GST_PLUGIN_PATH_1_0"),
+        );
         assert_fails(&run, &messages);
     }
 }
@@ -412,14 +437,20 @@ fn an_encoder_that_does_not_fit_is_an_error() {
         ("wavenc", to_folder, "expected one that takes video/x-raw"),
         ("theoraenc", "-", "the encoder makes video/x-theora"),
     ] {
-        let run =
-            run(raw_program(&folder.path("raw")).args(["--encoder", encoder, "--output", output]));
+        let run = patience::output(raw_program(&folder.path("raw")).args([
+            "--encoder",
+            encoder,
+            "--output",
+            output,
+        ]));
         assert_fails(&run, &[message]);
         assert_eq!(run.stdout, b"");
     }
-    let run = run(raw_program(&folder.path("raw"))
-        .args(["--encoder", "theoraenc", "--contact-sheet"])
-        .arg(folder.path("sheet.png")));
+    let run = patience::output(
+        raw_program(&folder.path("raw"))
+            .args(["--encoder", "theoraenc", "--contact-sheet"])
+            .arg(folder.path("sheet.png")),
+    );
     assert_fails(&run, &["needs JPEG or PNG", "video/x-theora"]);
     assert!(!folder.path("sheet.png").exists());
 }
@@ -459,7 +490,7 @@ fn a_wrong_command_line_is_explained() {
         ("--raw a --output out --range percent", "signed-unit"),
         ("--raw a --contact-sheet sheet.jpg", "ends in .png"),
     ] {
-        let run = run(program().args(arguments.split_whitespace()));
+        let run = patience::output(program().args(arguments.split_whitespace()));
         assert_eq!(run.status.code(), Some(2), "{arguments}: {run:?}");
         assert!(stderr(&run).contains(message), "{arguments}: {run:?}");
     }
@@ -485,23 +516,19 @@ fn ctrl_c_leaves_everything_whole() {
     raw.extend([0; 100]);
     stdin.write_all(&raw).unwrap();
     stdin.flush().unwrap();
-    wait_until(|| folder.path("out/frame-00004.jpg").exists());
+    patience::until("the fourth frame", || {
+        folder.path("out/frame-00004.jpg").exists()
+    });
     interrupt(&child);
 
-    assert_eq!(wait(&mut child).code(), Some(130));
+    assert_eq!(patience::end_of(&mut child).code(), Some(130));
     assert_eq!(folder.list("out").len(), 4);
     for name in folder.list("out") {
         assert_is_plain_jpeg(&folder.read(&format!("out/{name}")), 32, 32);
     }
     let sheet = decode(&folder.read("sheet.png"), ImageFormat::Png);
     assert_eq!(sheet.dimensions(), (4 * 40 + 8, 40 + 8));
-    let mut summary = String::new();
-    child
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_string(&mut summary)
-        .unwrap();
+    let summary = errors_of(child);
     assert!(summary.starts_with("4 frames in "), "{summary}");
     assert!(!summary.contains("lipsync_jpeg:"), "{summary}");
     drop(stdin);
@@ -518,10 +545,9 @@ fn another_ctrl_c_ends_a_program_that_cannot_end_cleanly() {
         .spawn()
         .unwrap();
     // It is running, and soon the pipe is full.
-    let mut stdout = child.stdout.take().unwrap();
-    stdout.read_exact(&mut [0]).unwrap();
+    let _stdout = read_start(&mut child, 1);
     let mut status = None;
-    wait_until(|| {
+    patience::until("the end of the program", || {
         interrupt(&child);
         status = child.try_wait().unwrap();
         status.is_some()
@@ -540,13 +566,9 @@ fn a_reader_that_goes_away_is_no_error() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut stdout = child.stdout.take().unwrap();
-    stdout.read_exact(&mut [0; 5000]).unwrap();
-    drop(stdout);
-    assert!(wait(&mut child).success());
-    let mut text = String::new();
-    let mut stderr = child.stderr.take().unwrap();
-    stderr.read_to_string(&mut text).unwrap();
+    drop(read_start(&mut child, 5000));
+    assert!(patience::end_of(&mut child).success());
+    let text = errors_of(child);
     assert!(!text.contains("lipsync_jpeg:"), "{text}");
     assert!(!text.contains("2000 frames"), "{text}");
     decode(&folder.read("sheet.png"), ImageFormat::Png);
@@ -585,21 +607,6 @@ fn raw_program(raw: &Path) -> Command {
     command
 }
 
-fn run(command: &mut Command) -> Output {
-    command.output().unwrap()
-}
-
-fn run_with_input(command: &mut Command, input: &[u8]) -> Output {
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(input).unwrap();
-    child.wait_with_output().unwrap()
-}
-
 fn stderr(run: &Output) -> String {
     String::from_utf8_lossy(&run.stderr).into_owned()
 }
@@ -624,21 +631,23 @@ fn interrupt(child: &Child) {
         .unwrap();
 }
 
-fn wait(child: &mut Child) -> ExitStatus {
-    let mut status = None;
-    wait_until(|| {
-        status = child.try_wait().unwrap();
-        status.is_some()
-    });
-    status.unwrap()
+/// The first `bytes` that a program prints. The rest is still to be read.
+fn read_start(child: &mut Child, bytes: usize) -> std::process::ChildStdout {
+    let mut stdout = child.stdout.take().unwrap();
+    patience::within("what the program prints", move || {
+        stdout.read_exact(&mut vec![0; bytes]).unwrap();
+        stdout
+    })
 }
 
-fn wait_until(mut is_so: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < PATIENCE, "it takes too long");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+/// What a program that has ended printed as errors.
+fn errors_of(mut child: Child) -> String {
+    let mut stderr = child.stderr.take().unwrap();
+    patience::within("the end of the errors", move || {
+        let mut text = String::new();
+        stderr.read_to_string(&mut text).unwrap();
+        text
+    })
 }
 
 /// A folder of a test's own, removed at its end.

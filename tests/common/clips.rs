@@ -1,10 +1,7 @@
 //! Clips to feed programs with.
 
+use crate::patience;
 use gst::prelude::*;
-use std::time::Duration;
-
-/// Longer than anything takes on a busy machine. Only a failure waits so long.
-pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Runs a pipeline to its end.
 pub fn launch(description: &str) {
@@ -12,7 +9,7 @@ pub fn launch(description: &str) {
     let pipeline = gst::parse::launch(description).unwrap();
     pipeline.set_state(gst::State::Playing).unwrap();
     let message = pipeline.bus().unwrap().timed_pop_filtered(
-        gst::ClockTime::from_seconds(PATIENCE.as_secs()),
+        patience::clock_time(),
         &[gst::MessageType::Eos, gst::MessageType::Error],
     );
     pipeline.set_state(gst::State::Null).unwrap();

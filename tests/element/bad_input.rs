@@ -131,15 +131,11 @@ fn a_buffer_before_any_caps() {
 /// Needs 128 TiB of stack for each thread, which no machine gives.
 #[test]
 fn a_pool_that_cannot_be_built() {
-    let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "bad_input::in_a_process_without_threads"])
-        .args(["--ignored", "--test-threads=1", "--nocapture"])
-        .env("RUST_MIN_STACK", (1u64 << 47).to_string())
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{text}");
-    assert!(text.contains("1 passed"), "{text}");
+    let stack = (1u64 << 47).to_string();
+    patience::in_own_process(
+        "bad_input::in_a_process_without_threads",
+        &[("RUST_MIN_STACK", Some(&stack))],
+    );
 }
 
 #[test]

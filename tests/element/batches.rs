@@ -115,28 +115,49 @@ fn discont_and_resync_belong_to_the_first_frame() {
 }
 
 #[test]
+fn flags_of_the_input_s_bytes_belong_to_no_frame() {
+    let mut setup = Setup::new("").downstream(RGBA_4X2).upstream(SMALL);
+    // The first buffer of a stream is DISCONT.
+    setup.harness.push(small_frames(&[1])).unwrap();
+    setup.pulled();
+    use gst::BufferFlags as Flags;
+    for flag in [
+        // There is something in each frame now, and the next element need not do without it.
+        Flags::GAP,
+        // Pictures do not depend on others, and come before no others either.
+        Flags::DELTA_UNIT,
+        Flags::HEADER,
+        // It says that memory was exchanged: a pool does not take such a buffer back.
+        Flags::TAG_MEMORY,
+    ] {
+        let mut buffer = small_frames(&[1, 2, 3]);
+        let flags = flag | Flags::CORRUPTED;
+        buffer.get_mut().unwrap().set_flags(flags);
+        setup.harness.push(buffer).unwrap();
+        let flags: Vec<Flags> = setup.pulled().iter().map(|buffer| buffer.flags()).collect();
+        assert_eq!(flags, [Flags::CORRUPTED; 3], "{flag:?}");
+    }
+}
+
+#[test]
 fn metas_of_a_moment_belong_to_the_first_frame_and_others_to_all() {
     let mut setup = Setup::new("").downstream(RGBA_4X2).upstream(SMALL);
     let mut buffer = small_frames(&[1, 2, 3]);
-    {
-        let buffer = buffer.get_mut().unwrap();
-        let ntp = gst::Caps::new_empty_simple("timestamp/x-ntp");
-        gst::ReferenceTimestampMeta::add(buffer, &ntp, ClockTime::SECOND, None);
-        // Stands for any meta without tags.
-        gst::meta::ProtectionMeta::add(buffer, gst::Structure::new_empty("speaker"));
-    }
+    metas::add_some_of_a_moment(buffer.get_mut().unwrap());
+    // Stands for any meta without tags.
+    gst::meta::ProtectionMeta::add(
+        buffer.get_mut().unwrap(),
+        gst::Structure::new_empty("speaker"),
+    );
     setup.harness.push(buffer).unwrap();
-    let metas: Vec<(bool, bool)> = setup
-        .pulled()
+    let buffers = setup.pulled();
+    let has_other = |buffer: &gst::Buffer| buffer.meta::<gst::meta::ProtectionMeta>().is_some();
+    assert!(buffers.iter().all(has_other));
+    let of_a_moment: Vec<_> = buffers
         .iter()
-        .map(|buffer| {
-            (
-                buffer.meta::<gst::ReferenceTimestampMeta>().is_some(),
-                buffer.meta::<gst::meta::ProtectionMeta>().is_some(),
-            )
-        })
+        .map(|buffer| metas::of_a_moment(buffer))
         .collect();
-    assert_eq!(metas, [(true, true), (false, true), (false, true)]);
+    assert_eq!(of_a_moment, [metas::SOME_OF_A_MOMENT, &[], &[]]);
 }
 
 #[test]

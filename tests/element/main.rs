@@ -1,8 +1,13 @@
 //! The element as its neighbours see it: gst-check's Harness on both pads.
 
+#[path = "../common/metas.rs"]
+mod metas;
 #[path = "../../pixel/tests/naive/mod.rs"]
 mod naive;
+#[path = "../common/patience.rs"]
+mod patience;
 
+mod backend;
 mod bad_input;
 mod batches;
 mod matrix;

@@ -48,9 +48,13 @@ fn read_only_memory() {
     assert_eq!(shared.size(), 2 * SMALL_BYTES);
 }
 
-/// Answers ALLOCATION queries with `pool`, as a downstream that understands strides.
-fn offer_pool(setup: &Setup, pool: &gst::BufferPool, bytes: u32, understands_strides: bool) {
-    let pool = pool.clone();
+/// Lets downstream answer ALLOCATION queries: with a pool for buffers of so many bytes, if it has one,
+/// and whether it understands strides.
+fn answer_allocation(
+    setup: &Setup,
+    pool: Option<(gst::BufferPool, u32)>,
+    understands_strides: bool,
+) {
     let peer = setup.src_pad().peer().unwrap();
     peer.add_probe(gst::PadProbeType::QUERY_DOWNSTREAM, move |_, info| {
         let Some(query) = info.query_mut() else {
@@ -59,7 +63,9 @@ fn offer_pool(setup: &Setup, pool: &gst::BufferPool, bytes: u32, understands_str
         let gst::QueryViewMut::Allocation(allocation) = query.view_mut() else {
             return gst::PadProbeReturn::Ok;
         };
-        allocation.add_allocation_pool(Some(&pool), bytes, 2, 0);
+        if let Some((pool, bytes)) = &pool {
+            allocation.add_allocation_pool(Some(pool), *bytes, 2, 0);
+        }
         if understands_strides {
             allocation.add_allocation_meta::<gst_video::VideoMeta>(None);
         }
@@ -70,11 +76,11 @@ fn offer_pool(setup: &Setup, pool: &gst::BufferPool, bytes: u32, understands_str
 
 #[test]
 fn downstream_s_pool_and_its_strides_are_used() {
-    // 4 RGBA pixels are 16 bytes; aligned to 64 they take a stride of 64.
+    // 4 RGBA pixels are 16 bytes; aligned to 64 they take a stride of 64. The pool makes such strides
+    // for who asks for GstVideoMeta only, which is left to the element.
     let pool = gst_video::VideoBufferPool::new();
     let mut setup = Setup::new("").downstream(RGBA_4X2);
     let mut config = pool.config();
-    config.add_option(gst_video::BUFFER_POOL_OPTION_VIDEO_META);
     config.add_option(gst_video::BUFFER_POOL_OPTION_VIDEO_ALIGNMENT);
     config.set_video_alignment(&gst_video::VideoAlignment::new(1, 1, 2, 2, &[63; 4]));
     let caps: gst::Caps = "video/x-raw,format=RGBA,width=4,height=2,framerate=25/1"
@@ -82,7 +88,7 @@ fn downstream_s_pool_and_its_strides_are_used() {
         .unwrap();
     config.set_params(Some(&caps), 32, 2, 0);
     pool.set_config(config).unwrap();
-    offer_pool(&setup, pool.upcast_ref(), 32, true);
+    answer_allocation(&setup, Some((pool.upcast(), 32)), true);
     setup.harness.set_src_caps_str(SMALL);
     setup.harness.push(small_frames(&[10, 20])).unwrap();
 
@@ -95,6 +101,24 @@ fn downstream_s_pool_and_its_strides_are_used() {
         for row in 0..2 {
             let pixels = &data[row * stride..row * stride + 16];
             assert_eq!(pixels, [level, level, level, 255].repeat(4));
+        }
+    }
+}
+
+#[test]
+fn strides_are_asked_for_where_downstream_understands_them() {
+    for has_pool in [true, false] {
+        for understands_strides in [true, false] {
+            let pool = gst_video::VideoBufferPool::new();
+            let mut setup = Setup::new("").downstream(RGBA_4X2);
+            let offered = has_pool.then(|| (pool.clone().upcast(), 32));
+            answer_allocation(&setup, offered, understands_strides);
+            setup.harness.set_src_caps_str(SMALL);
+            setup.harness.push(small_frames(&[10])).unwrap();
+            let buffer = setup.harness.pull().unwrap();
+            let has_meta = buffer.meta::<gst_video::VideoMeta>().is_some();
+            assert_eq!(has_meta, understands_strides, "pool: {has_pool}");
+            assert_eq!(pool.is_active(), has_pool);
         }
     }
 }
@@ -114,7 +138,7 @@ fn downstream_without_strides_gets_packed_frames() {
 fn a_pool_of_too_small_buffers_is_not_used_as_it_is() {
     let pool = gst_video::VideoBufferPool::new();
     let mut setup = Setup::new("").downstream(RGBA_4X2);
-    offer_pool(&setup, pool.upcast_ref(), 1, false);
+    answer_allocation(&setup, Some((pool.upcast(), 1)), false);
     setup.harness.set_src_caps_str(SMALL);
     setup.harness.push(small_frames(&[10])).unwrap();
     let buffers = setup.pulled();
@@ -134,4 +158,80 @@ fn output_buffers_come_back_from_a_pool() {
         })
         .collect();
     assert!(addresses.len() <= 2, "{}", addresses.len());
+}
+
+#[test]
+fn the_stream_goes_on_after_a_frame_for_which_there_was_no_buffer() {
+    let pool = gst_video::VideoBufferPool::new();
+    let mut setup = Setup::new("").downstream(RGBA_4X2);
+    answer_allocation(&setup, Some((pool.clone().upcast(), 32)), false);
+    setup.harness.set_src_caps_str(SMALL);
+    for _ in 0..2 {
+        setup.harness.push(small_frames(&[1, 2])).unwrap();
+        assert_eq!(first_bytes(&setup.pulled()), [1, 2]);
+        pool.set_flushing(true);
+        let pushed = setup.harness.push(small_frames(&[3, 4]));
+        assert_eq!(pushed, Err(gst::FlowError::Flushing));
+        pool.set_flushing(false);
+        assert_eq!(setup.pulled().len(), 0);
+    }
+    setup.harness.push(small_frames(&[5, 6])).unwrap();
+    assert_eq!(first_bytes(&setup.pulled()), [5, 6]);
+    assert_eq!(setup.errors(), Vec::<String>::new());
+}
+
+/// A pool whose buffers are as they should be but for the third.
+mod faulty {
+    use gst::glib;
+    use gst::subclass::prelude::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[derive(Default)]
+    pub struct Inner(AtomicUsize);
+
+    #[glib::object_subclass]
+    impl ObjectSubclass for Inner {
+        const NAME: &'static str = "FaultyPool";
+        type Type = Pool;
+        type ParentType = gst::BufferPool;
+    }
+
+    impl ObjectImpl for Inner {}
+    impl GstObjectImpl for Inner {}
+    impl BufferPoolImpl for Inner {
+        fn acquire_buffer(
+            &self,
+            params: Option<&gst::BufferPoolAcquireParams>,
+        ) -> Result<gst::Buffer, gst::FlowError> {
+            match self.0.fetch_add(1, Ordering::SeqCst) {
+                2 => Ok(gst::Buffer::with_size(1).unwrap()),
+                _ => self.parent_acquire_buffer(params),
+            }
+        }
+    }
+
+    glib::wrapper! {
+        pub struct Pool(ObjectSubclass<Inner>) @extends gst::BufferPool, gst::Object;
+    }
+}
+
+#[test]
+fn the_stream_goes_on_after_a_frame_that_failed() {
+    let pool: faulty::Pool = glib::Object::new();
+    let mut setup = Setup::new("").downstream(RGBA_4X2);
+    answer_allocation(&setup, Some((pool.upcast(), 32)), false);
+    setup.harness.set_src_caps_str(SMALL);
+    setup.harness.push(small_frames(&[1])).unwrap();
+    let pushed = setup.harness.push(small_frames(&[2, 3, 4]));
+    assert_eq!(pushed, Err(gst::FlowError::Error));
+    let errors = setup.errors();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(
+        errors[0].contains("output buffer cannot be written"),
+        "{errors:?}"
+    );
+    // The rest of the batch goes with the frame.
+    setup.harness.push(small_frames(&[5, 6])).unwrap();
+    assert_eq!(first_bytes(&setup.pulled()), [1, 2, 5, 6]);
+    assert_eq!(setup.errors(), Vec::<String>::new());
 }

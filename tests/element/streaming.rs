@@ -289,6 +289,42 @@ fn a_stop_in_mid_batch_leaves_the_element_ready() {
     }
 }
 
+/// Bytes of which the test can tell whether somebody holds them.
+struct Held(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[test]
+fn a_stop_in_mid_batch_lets_go_of_the_batch() {
+    let mut setup = Setup::new("").downstream(RGBA_4X2).upstream(SMALL);
+    fail_buffer(&setup, 1, gst::FlowError::Flushing);
+    let bytes = Arc::new(small_frames(&[1, 2, 3]).map_readable().unwrap().to_vec());
+    let buffer = gst::Buffer::from_slice(Held(bytes.clone()));
+    assert!(setup.harness.push(buffer).is_err());
+    setup.element.set_state(gst::State::Null).unwrap();
+    assert_eq!(Arc::strong_count(&bytes), 1, "somebody holds the batch");
+}
+
+#[test]
+fn an_error_is_posted_again_after_a_stop() {
+    let mut setup = Setup::new("").downstream(RGBA_4X2);
+    for _ in 0..2 {
+        let no_height = "video/x-float,format=BGR_F32LE,width=4";
+        setup.harness.set_src_caps_str(no_height);
+        // The caps come once more with the buffer, but are explained once.
+        let pushed = setup.harness.push(small_frames(&[1]));
+        assert_eq!(pushed, Err(gst::FlowError::NotNegotiated));
+        let errors = setup.errors();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        setup.element.set_state(gst::State::Null).unwrap();
+        setup.harness.play();
+    }
+}
+
 #[test]
 fn states_up_and_down_in_a_pipeline() {
     init();
@@ -307,7 +343,7 @@ fn states_up_and_down_in_a_pipeline() {
             gst::MessageType::AsyncDone
         };
         let message = bus
-            .timed_pop_filtered(ClockTime::from_seconds(20), &[end, gst::MessageType::Error])
+            .timed_pop_filtered(patience::clock_time(), &[end, gst::MessageType::Error])
             .unwrap();
         assert_eq!(message.type_(), end, "{message:?}");
         let down = [gst::State::Null, gst::State::Ready][round / 2 % 2];

@@ -175,8 +175,8 @@ fn in_a_pipeline_behind_capssetter() {
     pipeline.set_state(gst::State::Playing).unwrap();
     let sink = pipeline.by_name("sink").unwrap();
     let sink = sink.downcast::<gst_app::AppSink>().unwrap();
-    let pictures =
-        std::iter::from_fn(|| sink.try_pull_sample(gst::ClockTime::from_seconds(20))).count();
+    let pictures = std::iter::from_fn(|| sink.try_pull_sample(patience::clock_time())).count();
+    assert!(sink.is_eos(), "in vain: the end");
     pipeline.set_state(gst::State::Null).unwrap();
     assert_eq!(pictures, 8);
 }

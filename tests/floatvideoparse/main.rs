@@ -1,5 +1,10 @@
 //! The parser as its neighbours see it: gst-check's Harness on both pads, and real pipelines.
 
+#[path = "../common/metas.rs"]
+mod metas;
+#[path = "../common/patience.rs"]
+mod patience;
+
 mod bad_input;
 mod chunks;
 mod input_caps;
@@ -237,8 +242,8 @@ impl Pipeline {
     /// Waits until the first of `kinds` comes.
     fn wait_for(&self, kinds: &[gst::MessageType]) -> gst::Message {
         self.bus
-            .timed_pop_filtered(ClockTime::from_seconds(60), kinds)
-            .expect("a message within a minute")
+            .timed_pop_filtered(patience::clock_time(), kinds)
+            .unwrap_or_else(|| panic!("in vain: {kinds:?}"))
     }
 
     fn wait_for_preroll(&self) {
@@ -259,13 +264,20 @@ impl Pipeline {
         self.log.take(gst::MessageType::Warning)
     }
 
+    /// The appsink called "sink".
+    fn sink(&self) -> gst_app::AppSink {
+        let sink = self.pipeline.by_name("sink").unwrap();
+        sink.downcast().unwrap()
+    }
+
     /// What the appsink called "sink" gets until the end of the stream.
     fn all_samples(&self) -> Vec<gst::Buffer> {
-        let sink = self.pipeline.by_name("sink").unwrap();
-        let sink = sink.downcast::<gst_app::AppSink>().unwrap();
-        std::iter::from_fn(|| sink.pull_sample().ok())
+        let sink = self.sink();
+        let buffers = std::iter::from_fn(|| sink.try_pull_sample(patience::clock_time()))
             .map(|sample| sample.buffer_owned().unwrap())
-            .collect()
+            .collect();
+        assert!(sink.is_eos(), "in vain: the end of the stream");
+        buffers
     }
 
     /// Plays from the beginning to the end.

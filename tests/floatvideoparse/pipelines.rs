@@ -38,7 +38,7 @@ fn a_pipe_to_jpegs() {
         "fdsrc fd={} ! floatvideoparse {SIZE} ! lipsyncframes ! jpegenc ! appsink name=sink",
         reader.as_raw_fd()
     ));
-    model.join().unwrap();
+    patience::within("the end of the model", || model.join()).unwrap();
     assert_eq!(buffers.len(), 30);
     for (number, buffer) in (0..).zip(&buffers) {
         assert_eq!(buffer.pts(), ms(number * 40));
@@ -60,6 +60,8 @@ fn tcp() {
     let port: i32 = source.property("current-port");
     let input = frames(30);
     let mut socket = std::net::TcpStream::connect(("127.0.0.1", port as u16)).unwrap();
+    let limit = Some(patience::PATIENCE);
+    socket.set_write_timeout(limit).unwrap();
     for piece in input.chunks(1000) {
         socket.write_all(piece).unwrap();
     }
@@ -89,10 +91,10 @@ fn shared_memory() {
         "shmsrc socket-path={socket} ! floatvideoparse {SIZE} ! appsink name=sink sync=false"
     ));
     reader.start(gst::State::Playing);
-    let sink = reader.pipeline.by_name("sink").unwrap();
-    let sink = sink.downcast::<gst_app::AppSink>().unwrap();
+    let sink = reader.sink();
     let buffers: Vec<gst::Buffer> = (0..30)
-        .map(|_| sink.pull_sample().unwrap().buffer_owned().unwrap())
+        .map(|_| sink.try_pull_sample(patience::clock_time()).unwrap())
+        .map(|sample| sample.buffer_owned().unwrap())
         .collect();
     assert_contents(&buffers, &input);
     let expected: Vec<_> = (0..30).map(|number| ms(number * 40)).collect();

@@ -32,16 +32,15 @@ fn seek(pipeline: &Pipeline, flags: gst::SeekFlags, time: Option<ClockTime>) {
     pipeline.pipeline.seek_simple(flags, time.unwrap()).unwrap();
 }
 
-fn sink(pipeline: &Pipeline) -> gst_app::AppSink {
-    let sink = pipeline.pipeline.by_name("sink").unwrap();
-    sink.downcast().unwrap()
+fn sample_after_seek(pipeline: &Pipeline) -> gst::Sample {
+    pipeline.wait_for_preroll();
+    let sample = pipeline.sink().try_pull_preroll(patience::clock_time());
+    sample.expect("what is shown first")
 }
 
 /// What is shown first after a seek.
 fn first_after_seek(pipeline: &Pipeline) -> gst::Buffer {
-    pipeline.wait_for_preroll();
-    let sample = sink(pipeline).pull_preroll().unwrap();
-    sample.buffer_owned().unwrap()
+    sample_after_seek(pipeline).buffer_owned().unwrap()
 }
 
 fn assert_is_frame(buffer: &gst::Buffer, number: usize) {
@@ -249,8 +248,7 @@ fn without_a_framerate_upstream_can_be_sought_by_bytes() {
         .pipeline
         .seek_simple(gst::SeekFlags::FLUSH, byte)
         .unwrap();
-    pipeline.wait_for_preroll();
-    let sample = sink(&pipeline).pull_preroll().unwrap();
+    let sample = sample_after_seek(&pipeline);
     assert_contents(&[sample.buffer_owned().unwrap()], &input[96 * 77..96 * 78]);
     let segment = sample.segment().unwrap();
     assert_eq!(segment.start(), gst::GenericFormattedValue::from(ms(0)));

@@ -200,8 +200,7 @@ fn discont_and_metas_of_a_moment_belong_to_the_first_frame() {
         use gst::BufferFlags as Flags;
         let buffer = buffer.get_mut().unwrap();
         buffer.set_flags(Flags::DISCONT | Flags::RESYNC | Flags::CORRUPTED | Flags::DELTA_UNIT);
-        let ntp = gst::Caps::new_empty_simple("timestamp/x-ntp");
-        gst::ReferenceTimestampMeta::add(buffer, &ntp, ClockTime::SECOND, None);
+        metas::add_some_of_a_moment(buffer);
         gst_video::VideoRegionOfInterestMeta::add(buffer, "face", (1, 0, 2, 2));
     }
     setup.harness.push(buffer).unwrap();
@@ -211,7 +210,7 @@ fn discont_and_metas_of_a_moment_belong_to_the_first_frame() {
         .map(|buffer| {
             (
                 buffer.flags() - gst::BufferFlags::TAG_MEMORY,
-                buffer.meta::<gst::ReferenceTimestampMeta>().is_some(),
+                metas::of_a_moment(buffer),
                 buffer
                     .meta::<gst_video::VideoRegionOfInterestMeta>()
                     .is_some(),
@@ -224,9 +223,9 @@ fn discont_and_metas_of_a_moment_belong_to_the_first_frame() {
     assert_eq!(
         found,
         [
-            (first, true, true),
-            (other, false, true),
-            (other, false, true)
+            (first, metas::SOME_OF_A_MOMENT.to_vec(), true),
+            (other, vec![], true),
+            (other, vec![], true)
         ]
     );
 }

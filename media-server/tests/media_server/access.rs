@@ -1,6 +1,7 @@
 //! Tokens, and whom a server without one answers.
 
 use crate::frames::QUERY;
+use crate::patience;
 use crate::server::{Answer, Server, agent, frames, program};
 
 const TOKEN: &str = "post-0123456789abcdef";
@@ -117,7 +118,7 @@ fn web_pages_from_elsewhere_are_not_answered() {
 
 #[test]
 fn other_machines_are_let_in_with_a_token_only() {
-    let output = program().args(["--listen", "0.0.0.0:0"]).output().unwrap();
+    let output = patience::output(program().args(["--listen", "0.0.0.0:0"]));
     assert_eq!(output.status.code(), Some(1));
     let problem = String::from_utf8_lossy(&output.stderr);
     assert!(
@@ -125,7 +126,7 @@ fn other_machines_are_let_in_with_a_token_only() {
         "{problem}"
     );
 
-    let output = program().args(["--token", "secret"]).output().unwrap();
+    let output = patience::output(program().args(["--token", "secret"]));
     assert_eq!(output.status.code(), Some(2));
     let problem = String::from_utf8_lossy(&output.stderr);
     assert!(problem.contains("at least 16"), "{problem}");
@@ -133,11 +134,7 @@ fn other_machines_are_let_in_with_a_token_only() {
 
 #[test]
 fn secrets_are_not_in_the_help() {
-    let output = program()
-        .arg("--help")
-        .env("MEDIA_SERVER_TOKEN", TOKEN)
-        .output()
-        .unwrap();
+    let output = patience::output(program().arg("--help").env("MEDIA_SERVER_TOKEN", TOKEN));
     let help = String::from_utf8_lossy(&output.stdout);
     assert!(help.contains("MEDIA_SERVER_TOKEN"));
     assert!(!help.contains(TOKEN));

@@ -1,15 +1,16 @@
 //! The example `load` puts load on the example `media_server`, with all faults there are.
 
+use crate::patience;
 use crate::server::Server;
 use std::process::Command;
 
 fn load(server: &Server, arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_load"))
+    let mut program = Command::new(env!("CARGO_BIN_EXE_load"));
+    program
         .args(["--server", &server.address.to_string()])
         .args(["--pid", &server.pid().to_string()])
-        .args(arguments)
-        .output()
-        .unwrap();
+        .args(arguments);
+    let output = patience::output(&mut program);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let problems = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}\n{problems}");

@@ -4,6 +4,8 @@
 mod clips;
 #[path = "../../src/bin/load/frames.rs"]
 mod frames;
+#[path = "../../../tests/common/patience.rs"]
+mod patience;
 
 mod access;
 mod convert;

@@ -1,6 +1,7 @@
 //! The page, in Chromium.
 
-use crate::clips::{PATIENCE, launch};
+use crate::clips::launch;
+use crate::patience::{self, PATIENCE, PATIENCE_WITH_PROGRAMS};
 use crate::server::Server;
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::json;
@@ -27,14 +28,14 @@ impl Browser {
             .stdout(Stdio::piped())
             .spawn()
             .expect("chromedriver (Debian: apt install chromium chromium-driver)");
-        let port = BufReader::new(driver.stdout.take().unwrap())
-            .lines()
-            .map_while(Result::ok)
-            .find_map(|line| {
+        let stdout = BufReader::new(driver.stdout.take().unwrap());
+        let find_port = move || {
+            stdout.lines().map_while(Result::ok).find_map(|line| {
                 let (_, port) = line.split_once("started successfully on port ")?;
                 port.trim_end_matches('.').parse::<u16>().ok()
             })
-            .expect("chromedriver's port");
+        };
+        let port = patience::within("chromedriver's port", find_port).expect("chromedriver's port");
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join(format!("chromium-{name}-{}", std::process::id()));
         let arguments = [
@@ -114,7 +115,7 @@ impl Browser {
             {
                 return;
             }
-            assert!(began.elapsed() < Duration::from_secs(20), "{colour:?}");
+            assert!(began.elapsed() < PATIENCE, "{colour:?}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -127,6 +128,17 @@ impl Drop for Browser {
         let _ = self.driver.wait();
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Runs `test` in a browser, which may take long, but not for ever.
+async fn in_browser(name: &str, test: impl AsyncFnOnce(&Browser)) {
+    let all = async {
+        let browser = Browser::start(name).await;
+        test(&browser).await;
+        browser.client.clone().close().await.unwrap();
+    };
+    let ended = tokio::time::timeout(PATIENCE_WITH_PROGRAMS, all).await;
+    ended.expect("the browser does not hang");
 }
 
 /// A clip with colours that move.
@@ -145,89 +157,88 @@ fn clip() -> PathBuf {
 async fn the_demo_moves() {
     let clip = clip();
     let server = Server::start(&["--demo", clip.to_str().unwrap()]);
-    let browser = Browser::start("demo").await;
-    browser.client.goto(&server.url("/")).await.unwrap();
-    browser
-        .wait_for_text(
-            "[data-stream=demo] [data-figure=frames_per_second]",
-            |text| {
-                text.parse()
-                    .is_ok_and(|rate: f64| (15.0..35.0).contains(&rate))
-            },
-        )
-        .await;
-    browser.see_pictures("[data-stream=demo] img", 8).await;
-    // The clip has begun again by then, and goes on.
-    let frames = |text: &str| text.parse::<u64>().unwrap_or(0);
-    let selector = "[data-stream=demo] [data-figure=shown]";
-    let before = frames(
-        &browser
-            .wait_for_text(selector, |text| frames(text) > 60)
-            .await,
-    );
-    browser
-        .wait_for_text(selector, |text| frames(text) > before)
-        .await;
-    browser
-        .wait_for_text("[data-stream=demo] [data-figure=viewers]", |text| {
-            text == "1"
-        })
-        .await;
-    browser
-        .wait_for_text("[data-stream=demo] [data-figure=convert_p99_ms]", |text| {
-            text.strip_suffix(" ms")
-                .is_some_and(|time| time.parse::<f64>().is_ok_and(|time| time > 0.0))
-        })
-        .await;
-    browser.client.clone().close().await.unwrap();
+    in_browser("demo", async |browser| {
+        browser.client.goto(&server.url("/")).await.unwrap();
+        browser
+            .wait_for_text(
+                "[data-stream=demo] [data-figure=frames_per_second]",
+                |text| text.parse().is_ok_and(|rate: f64| rate > 0.0),
+            )
+            .await;
+        browser.see_pictures("[data-stream=demo] img", 8).await;
+        // The clip has begun again by then, and goes on.
+        let frames = |text: &str| text.parse::<u64>().unwrap_or(0);
+        let selector = "[data-stream=demo] [data-figure=shown]";
+        let before = frames(
+            &browser
+                .wait_for_text(selector, |text| frames(text) > 60)
+                .await,
+        );
+        browser
+            .wait_for_text(selector, |text| frames(text) > before)
+            .await;
+        browser
+            .wait_for_text("[data-stream=demo] [data-figure=viewers]", |text| {
+                text == "1"
+            })
+            .await;
+        browser
+            .wait_for_text("[data-stream=demo] [data-figure=convert_p99_ms]", |text| {
+                text.strip_suffix(" ms")
+                    .is_some_and(|time| time.parse::<f64>().is_ok_and(|time| time > 0.0))
+            })
+            .await;
+    })
+    .await;
     std::fs::remove_file(clip).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failing_stream_shows_its_error_and_streams_come_and_go() {
     let server = Server::start(&["--encoder", "identity error-after=100 ! jpegenc"]);
-    let browser = Browser::start("failing").await;
-    browser.client.goto(&server.url("/")).await.unwrap();
-    browser
-        .wait_for_text("#none", |text| text.contains("No streams yet"))
-        .await;
-    let server = std::sync::Arc::new(server);
-    let posting = server.clone();
-    tokio::task::spawn_blocking(move || {
-        posting.post_numbers_at("good", 0..80, 2);
-        posting.post_numbers_at("bad", 0..110, 1000);
-    })
-    .await
-    .unwrap();
-    browser
-        .wait_for_text("[data-stream=bad] .error", |text| {
-            text.contains("Failed after")
+    in_browser("failing", async |browser| {
+        browser.client.goto(&server.url("/")).await.unwrap();
+        browser
+            .wait_for_text("#none", |text| text.contains("No streams yet"))
+            .await;
+        let server = std::sync::Arc::new(server);
+        let posting = server.clone();
+        tokio::task::spawn_blocking(move || {
+            posting.post_numbers_at("good", 0..80, 2);
+            posting.post_numbers_at("bad", 0..110, 1000);
         })
-        .await;
-    browser
-        .wait_for_text("[data-stream=bad] h2", |text| text.contains("failed"))
-        .await;
-    browser.see_pictures("[data-stream=good] img", 3).await;
-    let good = browser.text("[data-stream=good] h2").await;
-    assert!(good.contains("BGRP_F32LE 320x320"), "{good}");
-    browser
-        .wait_for_text("#summary", |text| text.starts_with("2 streams, "))
-        .await;
+        .await
+        .unwrap();
+        browser
+            .wait_for_text("[data-stream=bad] .error", |text| {
+                text.contains("Failed after")
+            })
+            .await;
+        browser
+            .wait_for_text("[data-stream=bad] h2", |text| text.contains("failed"))
+            .await;
+        browser.see_pictures("[data-stream=good] img", 3).await;
+        let good = browser.text("[data-stream=good] h2").await;
+        assert!(good.contains("BGRP_F32LE 320x320"), "{good}");
+        browser
+            .wait_for_text("#summary", |text| text.starts_with("2 streams, "))
+            .await;
 
-    let deleting = server.clone();
-    tokio::task::spawn_blocking(move || deleting.delete("/streams/bad"))
-        .await
-        .unwrap();
-    browser
-        .wait_for_text("#summary", |text| text.starts_with("1 stream, "))
-        .await;
-    let gone = browser
-        .client
-        .find_all(Locator::Css("[data-stream=bad]"))
-        .await
-        .unwrap();
-    assert!(gone.is_empty());
-    browser.client.clone().close().await.unwrap();
+        let deleting = server.clone();
+        tokio::task::spawn_blocking(move || deleting.delete("/streams/bad"))
+            .await
+            .unwrap();
+        browser
+            .wait_for_text("#summary", |text| text.starts_with("1 stream, "))
+            .await;
+        let gone = browser
+            .client
+            .find_all(Locator::Css("[data-stream=bad]"))
+            .await
+            .unwrap();
+        assert!(gone.is_empty());
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -241,9 +252,10 @@ async fn the_last_picture_is_shown_before_another_one_comes() {
         .flat_map(f32::to_le_bytes)
         .collect();
     assert_eq!(server.post(path, &frames).json()["accepted"], 3);
-    let browser = Browser::start("still").await;
-    browser.client.goto(&server.url("/")).await.unwrap();
-    browser.text("[data-stream=still] h2").await;
-    browser.wait_for_colour("still", [0, 0, 255]).await;
-    browser.client.clone().close().await.unwrap();
+    in_browser("still", async |browser| {
+        browser.client.goto(&server.url("/")).await.unwrap();
+        browser.text("[data-stream=still] h2").await;
+        browser.wait_for_colour("still", [0, 0, 255]).await;
+    })
+    .await;
 }

@@ -1,12 +1,11 @@
 //! A server of its own for each test, and clients for it.
 
-use crate::clips::PATIENCE;
 use crate::frames::{FRAME_BYTES, QUERY, numbered_frame, picture, read_number};
+use crate::patience::{self, PATIENCE};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
 
 /// A server that runs until it is dropped.
 pub struct Server {
@@ -35,9 +34,12 @@ impl Server {
             .stderr(log)
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        let stdout = child.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut line).unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let line = patience::within("the server's first line", move || {
+            let mut line = String::new();
+            stdout.read_line(&mut line).unwrap();
+            line
+        });
         let address = line
             .trim_end()
             .strip_prefix("Listening on http://")
@@ -99,24 +101,23 @@ impl Server {
 
     /// Waits until `condition` holds for what the server knows of a stream.
     pub fn wait_for(&self, stream: &str, condition: impl Fn(&Value) -> bool) -> Value {
-        let began = Instant::now();
-        loop {
-            let description = self.describe(stream);
-            if condition(&description) {
-                return description;
-            }
-            assert!(began.elapsed() < PATIENCE, "{description}");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        let what = format!("what should be known of {stream}");
+        patience::until_right(&what, || self.describe(stream), condition)
     }
 
     /// The same for a stream that may not have begun yet.
     pub fn wait_for_stream(&self, stream: &str, condition: impl Fn(&Value) -> bool) -> Value {
-        let began = Instant::now();
-        while self.get(&format!("/streams/{stream}")).status == 404 {
-            assert!(began.elapsed() < PATIENCE, "no stream {stream}");
-        }
+        patience::until("the beginning of a stream", || self.has(stream));
         self.wait_for(stream, condition)
+    }
+
+    /// Waits until a stream is not there any more.
+    pub fn wait_for_end_of(&self, stream: &str) {
+        patience::until("the end of a stream", || !self.has(stream));
+    }
+
+    fn has(&self, stream: &str) -> bool {
+        self.get(&format!("/streams/{stream}")).status != 404
     }
 
     /// Opens a connection and sends `head`.
@@ -156,22 +157,17 @@ impl Server {
 
     /// Stops the server, and returns its log.
     pub fn end(mut self) -> String {
-        let mut log = String::new();
         self.terminate();
         let mut stderr = self.child.stderr.take().unwrap();
-        stderr.read_to_string(&mut log).unwrap();
-        log
+        patience::within("the end of the log", move || {
+            let mut log = String::new();
+            stderr.read_to_string(&mut log).unwrap();
+            log
+        })
     }
 
     pub fn wait(mut self) -> ExitStatus {
-        let began = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(began.elapsed() < PATIENCE, "the server does not end");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        patience::end_of(&mut self.child)
     }
 }
 

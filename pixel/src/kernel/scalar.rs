@@ -76,9 +76,9 @@ fn scale_row(row: SourceRow, columns: &Columns, _scratch: &mut [i16], out: &mut 
     };
     let out = out.chunks_exact_mut(columns.deep_pixel(layout));
     for (out, tap) in out.zip(&columns.taps) {
-        for channel in 0..3 {
+        for (channel, out) in out.iter_mut().take(3).enumerate() {
             let (p, q) = (sample(tap.first, channel), sample(tap.second, channel));
-            out[channel] = lerp(p, q, tap.weight);
+            *out = lerp(p, q, tap.weight);
         }
     }
 }

@@ -13,8 +13,6 @@ mod backend;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
-#[cfg(target_arch = "x86_64")]
-mod avx512;
 mod columns;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -133,8 +131,6 @@ pub struct Kernels {
 /// The backends that this machine can run, the fastest first.
 pub fn available() -> impl Iterator<Item = &'static Kernels> {
     let special = [
-        #[cfg(target_arch = "x86_64")]
-        avx512::kernels(),
         #[cfg(target_arch = "x86_64")]
         avx2::kernels(),
         #[cfg(target_arch = "aarch64")]

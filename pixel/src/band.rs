@@ -3,8 +3,8 @@
 use crate::arithmetic::{SampleScale, Tap, YCbCr};
 use crate::format::{FloatFormat, Layout, PixelFormat, Planes};
 use crate::kernel::{
-    BlendedRow, Chroma, Columns, DEEP_PIXEL, Kernels, PixelBytes, READABLE_AFTER_ROW, Samples,
-    SourceRow, deep_row_samples,
+    BLOCK, BlendedRow, Chroma, Columns, DEEP_PIXEL, Kernels, PixelBytes, READABLE_AFTER_ROW,
+    Samples, SourceRow, deep_row_samples,
 };
 
 /// Everything that the bands of a conversion have in common.
@@ -19,6 +19,19 @@ pub struct Recipe {
     pub ycbcr: YCbCr,
     /// See [`bytes_ahead`].
     pub ahead: Vec<usize>,
+}
+
+impl Recipe {
+    /// Bytes of a row of `plane` that kernels write: whole blocks, and what follows three bytes a pixel.
+    fn written_bytes(&self, plane: usize) -> usize {
+        let width = self.columns.width().next_multiple_of(BLOCK);
+        let excess = if self.pixel_bytes.channels.len() == 3 {
+            4
+        } else {
+            0
+        };
+        self.format.row_bytes(plane, width) + excess
+    }
 }
 
 /// Least bytes of the source between what is read and what is fetched meanwhile.
@@ -101,6 +114,8 @@ pub struct Scratch {
     blended: [DeepRow; 2],
     /// Source rows that lie at the end of the frame
     copies: [Vec<u8>; 3],
+    /// Output rows that are no whole number of blocks
+    outs: [Vec<u8>; 2],
 }
 
 /// Deep samples that begin with a cache line. 16 bytes after one, where allocators like to begin,
@@ -131,6 +146,7 @@ impl Scratch {
     pub fn new(recipe: &Recipe) -> Self {
         let width = recipe.columns.width();
         let blended_width = if recipe.format.is_ycbcr() { width } else { 0 };
+        let out = || vec![0; 4 * width.next_multiple_of(BLOCK) + 4];
         let copy = || vec![0; recipe.source.row_bytes() + READABLE_AFTER_ROW];
         Self {
             ring: [DeepRow::new(width), DeepRow::new(width)],
@@ -138,6 +154,7 @@ impl Scratch {
             unscaled: DeepRow::new(recipe.source.width),
             blended: [DeepRow::new(blended_width), DeepRow::new(blended_width)],
             copies: [copy(), copy(), copy()],
+            outs: [out(), out()],
         }
     }
 
@@ -176,6 +193,16 @@ impl Scratch {
         let out = self.ring[slot].samples_mut();
         let unscaled = self.unscaled.samples_mut();
         (recipe.kernels.scale_row)(row, &recipe.columns, unscaled, out);
+    }
+}
+
+/// Calls `write` for an output row, or for `buffer` where it would write more bytes than the row has.
+fn write_row(row: &mut [u8], buffer: &mut [u8], bytes: usize, write: impl FnOnce(&mut [u8])) {
+    if row.len() == bytes {
+        write(row);
+    } else {
+        write(&mut buffer[..bytes]);
+        row.copy_from_slice(&buffer[..row.len()]);
     }
 }
 
@@ -222,8 +249,10 @@ fn convert_rgb(
     for (row, tap) in rows.iter().enumerate() {
         scratch.scale_rows(recipe, frame, tap);
         let blended = blended_row(recipe, &scratch.ring, tap);
-        let out = planes[0].row(row, bytes);
-        (recipe.kernels.write_rgb)(blended, &recipe.pixel_bytes, out);
+        let (out, [buffer, _]) = (planes[0].row(row, bytes), &mut scratch.outs);
+        write_row(out, buffer, recipe.written_bytes(0), |out| {
+            (recipe.kernels.write_rgb)(blended, &recipe.pixel_bytes, out);
+        });
     }
 }
 
@@ -236,23 +265,28 @@ fn convert_ycbcr(
 ) {
     let (kernels, ycbcr) = (recipe.kernels, &recipe.ycbcr);
     let width = recipe.columns.width();
-    let chroma_bytes = recipe.format.row_bytes(1, width);
     for (pair, taps) in rows.chunks(2).enumerate() {
         for (index, tap) in taps.iter().enumerate() {
             scratch.scale_rows(recipe, frame, tap);
             let row = blended_row(recipe, &scratch.ring, tap);
             let blended = scratch.blended[index].samples_mut();
-            let out = luma.row(2 * pair + index, width);
-            (kernels.write_luma)(row, &ycbcr.y, blended, out);
+            let (out, [buffer, _]) = (luma.row(2 * pair + index, width), &mut scratch.outs);
+            write_row(out, buffer, recipe.written_bytes(0), |out| {
+                (kernels.write_luma)(row, &ycbcr.y, blended, out);
+            });
             // Chroma of an odd width repeats the last pixel.
             let end = width * DEEP_PIXEL;
             blended.copy_within(end - DEEP_PIXEL..end, end);
         }
         let rows = [0, taps.len() - 1].map(|index| scratch.blended[index].samples());
-        let out = match recipe.format {
-            PixelFormat::Nv12 => Chroma::Interleaved(chroma.row(pair, chroma_bytes)),
-            _ => Chroma::Planar(chroma.row(pair, chroma_bytes), cr.row(pair, chroma_bytes)),
-        };
-        (kernels.write_chroma)(rows, [&ycbcr.cb, &ycbcr.cr], out);
+        let components = [&ycbcr.cb, &ycbcr.cr];
+        let (row_bytes, bytes) = (recipe.format.row_bytes(1, width), recipe.written_bytes(1));
+        let (out, [buffer, second_buffer]) = (chroma.row(pair, row_bytes), &mut scratch.outs);
+        write_row(out, buffer, bytes, |out| match recipe.format {
+            PixelFormat::Nv12 => (kernels.write_chroma)(rows, components, Chroma::Interleaved(out)),
+            _ => write_row(cr.row(pair, row_bytes), second_buffer, bytes, |cr| {
+                (kernels.write_chroma)(rows, components, Chroma::Planar(out, cr));
+            }),
+        });
     }
 }

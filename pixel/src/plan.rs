@@ -56,7 +56,6 @@ impl Plan {
         let channels = target.format.channels().iter();
         let channels = channels.map(|&channel| *positions.get(channel).unwrap_or(&channel));
         let columns = Columns::new(width, picture.width as usize);
-        let deep_pixel = columns.deep_pixel(source.format.layout);
         let rows = arithmetic::taps(height, picture.height as usize);
         let geometry = SourceGeometry {
             format: source.format,
@@ -69,7 +68,7 @@ impl Plan {
                 kernels,
                 scale: source.range.into(),
                 format: target.format,
-                pixel_bytes: PixelBytes::new(channels.collect(), deep_pixel),
+                pixel_bytes: PixelBytes::new(channels.collect()),
                 ycbcr: YCbCr::new(target.matrix, target.quantization, positions),
                 ahead: band::bytes_ahead(&geometry, &rows),
                 source: geometry,

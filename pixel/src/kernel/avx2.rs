@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-use super::stages::Simd;
+use super::stages::{Lanes, Simd};
 use std::arch::x86_64::*;
 
 super::backend::backend!(
@@ -16,95 +16,40 @@ super::backend::backend!(
 #[derive(Clone, Copy)]
 struct Avx2(());
 
-/// Four float16 at each of two places.
-///
-/// # Safety
-///
-/// They can be read, and the processor has the instructions.
-#[inline(always)]
-unsafe fn widen(low: *const u8, high: *const u8) -> __m256 {
-    // SAFETY: as the caller promises; loads need no alignment.
-    unsafe {
-        let (low, high) = (_mm_loadl_epi64(low.cast()), _mm_loadl_epi64(high.cast()));
-        _mm256_cvtph_ps(_mm_unpacklo_epi64(low, high))
-    }
-}
-
 impl Simd for Avx2 {
     const LANES: usize = 2;
     type Floats = __m256;
     type Ints = __m256i;
 
     #[inline(always)]
-    unsafe fn load_f32(self, from: *const u8, stride: usize) -> __m256 {
-        // SAFETY: as the caller promises; loads need no alignment.
+    unsafe fn load(self, at: Lanes) -> __m256i {
+        // SAFETY: the caller's; loads need no alignment.
+        unsafe { _mm256_loadu2_m128i(at[1].cast(), at[0].cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_f16(self, at: Lanes) -> __m256 {
+        // SAFETY: the caller's; loads need no alignment.
+        unsafe {
+            let (low, high) = (_mm_loadl_epi64(at[0].cast()), _mm_loadl_epi64(at[1].cast()));
+            _mm256_cvtph_ps(_mm_unpacklo_epi64(low, high))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, vector: __m256i, to: *mut u8, stride: usize) {
+        // SAFETY: the caller's; stores need no alignment.
         unsafe {
             match stride {
-                16 => _mm256_loadu_ps(from.cast()),
-                _ => _mm256_loadu2_m128(from.add(stride).cast(), from.cast()),
+                16 => _mm256_storeu_si256(to.cast(), vector),
+                _ => _mm256_storeu2_m128i(to.add(stride).cast(), to.cast(), vector),
             }
         }
-    }
-
-    #[inline(always)]
-    unsafe fn load_f16(self, from: *const u8, stride: usize) -> __m256 {
-        // SAFETY: as the caller promises; loads need no alignment.
-        unsafe {
-            match stride {
-                8 => _mm256_cvtph_ps(_mm_loadu_si128(from.cast())),
-                _ => widen(from, from.add(stride)),
-            }
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn load_f32_at(self, from: *const u8, starts: *const u32, step: usize) -> __m256 {
-        // SAFETY: as the caller promises; loads need no alignment.
-        unsafe {
-            let (low, high) = (*starts as usize, *starts.add(step) as usize);
-            _mm256_loadu2_m128(from.add(4 * high).cast(), from.add(4 * low).cast())
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn load_f16_at(self, from: *const u8, starts: *const u32, step: usize) -> __m256 {
-        // SAFETY: as the caller promises.
-        unsafe {
-            let (low, high) = (*starts as usize, *starts.add(step) as usize);
-            widen(from.add(2 * low), from.add(2 * high))
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn load(self, from: *const i16) -> __m256i {
-        // SAFETY: as the caller promises; loads need no alignment.
-        unsafe { _mm256_loadu_si256(from.cast()) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_lanes(self, from: *const i16, starts: *const u32, step: usize) -> __m256i {
-        // SAFETY: as the caller promises; loads need no alignment.
-        unsafe {
-            let (low, high) = (*starts as usize, *starts.add(step) as usize);
-            _mm256_loadu2_m128i(from.add(high).cast(), from.add(low).cast())
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn store(self, vector: __m256i, to: *mut u8) {
-        // SAFETY: as the caller promises; stores need no alignment.
-        unsafe { _mm256_storeu_si256(to.cast(), vector) }
-    }
-
-    #[inline(always)]
-    unsafe fn store_lanes(self, vector: __m256i, to: *mut u8, stride: usize) {
-        // SAFETY: as the caller promises; stores need no alignment.
-        unsafe { _mm256_storeu2_m128i(to.add(stride).cast(), to.cast(), vector) }
     }
 
     #[inline(always)]
     unsafe fn store_pairs(self, words: __m256i, to: *mut u8) {
-        // SAFETY: as the caller promises; stores need no alignment.
+        // SAFETY: the caller's; stores need no alignment.
         unsafe {
             let bytes = _mm256_packus_epi16(words, words);
             let (low, high) = (
@@ -117,7 +62,7 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     unsafe fn store_apart(self, words: __m256i, first: *mut u8, second: *mut u8) {
-        // SAFETY: as the caller promises; stores need no alignment.
+        // SAFETY: the caller's; stores need no alignment.
         unsafe {
             let bytes = _mm256_packus_epi16(words, words);
             let (low, high) = (
@@ -133,6 +78,7 @@ impl Simd for Avx2 {
     super::backend::operations! {
         fn prefetch(address: *const u8) { _mm_prefetch::<_MM_HINT_T1>(address.cast()) }
 
+        fn as_floats(bits: __m256i) -> __m256 { _mm256_castsi256_ps(bits) }
         fn splat_f32(value: f32) -> __m256 { _mm256_set1_ps(value) }
         fn mul_f32(a: __m256, b: __m256) -> __m256 { _mm256_mul_ps(a, b) }
         fn add_f32(a: __m256, b: __m256) -> __m256 { _mm256_add_ps(a, b) }

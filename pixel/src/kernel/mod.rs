@@ -39,6 +39,9 @@ pub fn deep_row_samples(width: usize) -> usize {
     DEEP_PIXEL * width.next_multiple_of(64) + 64
 }
 
+/// Pixels of which kernels write a whole number.
+pub const BLOCK: usize = 16;
+
 /// Bytes that a kernel may read after a source row, for the same reason.
 pub const READABLE_AFTER_ROW: usize = 512;
 
@@ -77,22 +80,21 @@ pub struct BlendedRow<'a> {
 pub struct PixelBytes {
     /// Which sample of a deep pixel each byte is; 3 for what is always 255
     pub channels: Vec<usize>,
-    /// For four pixels, the byte of four deep pixels that each byte is, 128 for none. Two pixels of
-    /// three samples are followed by two that count for nothing.
+    /// For four pixels, which of the bytes of four deep pixels each byte is; 128 for none
     pub control: [u8; 16],
     /// 255 where the byte is always 255
     pub always: [u8; 16],
 }
 
 impl PixelBytes {
-    pub fn new(channels: Vec<usize>, deep_pixel: usize) -> Self {
+    pub fn new(channels: Vec<usize>) -> Self {
         let (mut control, mut always) = ([128; 16], [0; 16]);
         for pixel in 0..4 {
             for (byte, &channel) in channels.iter().enumerate() {
                 let at = channels.len() * pixel + byte;
                 match channel {
                     3 => always[at] = 255,
-                    _ => control[at] = (pixel / 2 * 8 + pixel % 2 * deep_pixel + channel) as u8,
+                    _ => control[at] = (DEEP_PIXEL * pixel + channel) as u8,
                 }
             }
         }
@@ -119,7 +121,7 @@ pub struct Kernels {
     /// Reads a row, and scales it to the width of the picture. `scratch` has room for a deep row of the
     /// source's width.
     pub scale_row: fn(row: SourceRow, columns: &Columns, scratch: &mut [i16], out: &mut [i16]),
-    /// A row as pixels of the RGB family, 3 or 4 bytes each
+    /// A row as pixels of the RGB family, 3 or 4 bytes each; of 3, with room for four bytes more
     pub write_rgb: fn(row: BlendedRow, bytes: &PixelBytes, out: &mut [u8]),
     /// A row as luma, and as it is, blended, with four samples a pixel
     pub write_luma: fn(row: BlendedRow, luma: &Component, blended: &mut [i16], out: &mut [u8]),

@@ -3,7 +3,7 @@
 
 #![allow(unsafe_code)]
 
-use super::stages::Simd;
+use super::stages::{Lanes, Simd};
 use std::arch::aarch64::*;
 use std::arch::asm;
 
@@ -43,18 +43,18 @@ impl Simd for Neon {
     type Ints = int16x8_t;
 
     #[inline(always)]
-    unsafe fn load_f32(self, from: *const u8, _stride: usize) -> float32x4_t {
-        // SAFETY: as the caller promises; loads of bytes need no alignment.
-        unsafe { vreinterpretq_f32_u8(vld1q_u8(from)) }
+    unsafe fn load(self, at: Lanes) -> int16x8_t {
+        // SAFETY: the caller's; loads of bytes need no alignment.
+        unsafe { from_u8(vld1q_u8(at[0])) }
     }
 
     #[inline(always)]
-    unsafe fn load_f16(self, from: *const u8, _stride: usize) -> float32x4_t {
-        // The intrinsic for it needs a newer Rust.
+    unsafe fn load_f16(self, at: Lanes) -> float32x4_t {
         let floats: float32x4_t;
-        // SAFETY: as the caller promises; loads of bytes need no alignment.
+        // The intrinsic for it needs a newer Rust.
+        // SAFETY: the caller's; loads of bytes need no alignment.
         unsafe {
-            let halves = vld1_u8(from);
+            let halves = vld1_u8(at[0]);
             asm!(
                 "fcvtl {floats:v}.4s, {halves:v}.4h",
                 floats = out(vreg) floats,
@@ -66,50 +66,20 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
-    unsafe fn load_f32_at(self, from: *const u8, starts: *const u32, _step: usize) -> float32x4_t {
-        // SAFETY: as the caller promises.
-        unsafe { self.load_f32(from.add(4 * *starts as usize), 0) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_f16_at(self, from: *const u8, starts: *const u32, _step: usize) -> float32x4_t {
-        // SAFETY: as the caller promises.
-        unsafe { self.load_f16(from.add(2 * *starts as usize), 0) }
-    }
-
-    #[inline(always)]
-    unsafe fn load(self, from: *const i16) -> int16x8_t {
-        // SAFETY: as the caller promises; loads of bytes need no alignment.
-        unsafe { from_u8(vld1q_u8(from.cast())) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_lanes(self, from: *const i16, starts: *const u32, _step: usize) -> int16x8_t {
-        // SAFETY: as the caller promises.
-        unsafe { self.load(from.add(*starts as usize)) }
-    }
-
-    #[inline(always)]
-    unsafe fn store(self, vector: int16x8_t, to: *mut u8) {
-        // SAFETY: as the caller promises; stores of bytes need no alignment.
+    unsafe fn store(self, vector: int16x8_t, to: *mut u8, _stride: usize) {
+        // SAFETY: the caller's; stores of bytes need no alignment.
         unsafe { vst1q_u8(to, as_u8(vector)) }
     }
 
     #[inline(always)]
-    unsafe fn store_lanes(self, vector: int16x8_t, to: *mut u8, _stride: usize) {
-        // SAFETY: as the caller promises.
-        unsafe { self.store(vector, to) }
-    }
-
-    #[inline(always)]
     unsafe fn store_pairs(self, words: int16x8_t, to: *mut u8) {
-        // SAFETY: as the caller promises; stores of bytes need no alignment.
+        // SAFETY: the caller's; stores of bytes need no alignment.
         unsafe { vst1_u8(to, vqmovun_s16(words)) }
     }
 
     #[inline(always)]
     unsafe fn store_apart(self, words: int16x8_t, first: *mut u8, second: *mut u8) {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller's.
         unsafe {
             let bytes = vreinterpret_u32_u8(vqmovun_s16(words));
             first
@@ -132,6 +102,7 @@ impl Simd for Neon {
     }
 
     super::backend::operations! {
+        fn as_floats(bits: int16x8_t) -> float32x4_t { vreinterpretq_f32_s16(bits) }
         fn splat_f32(value: f32) -> float32x4_t { vdupq_n_f32(value) }
         fn mul_f32(a: float32x4_t, b: float32x4_t) -> float32x4_t { vmulq_f32(a, b) }
         fn add_f32(a: float32x4_t, b: float32x4_t) -> float32x4_t { vaddq_f32(a, b) }

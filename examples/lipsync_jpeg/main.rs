@@ -2,7 +2,7 @@
 //! program.
 //!
 //! ```text
-//! cargo run --release --example lipsync_jpeg -- \
+//! cargo run --release -p examples --example lipsync_jpeg -- \
 //!     --video talk.mp4 --output frames --contact-sheet sheet.png
 //! ```
 //!

@@ -235,6 +235,24 @@ fn a_contact_sheet_spans_clips_of_any_length() {
 }
 
 #[test]
+fn a_contact_sheet_shows_large_frames_smaller_pixel_for_pixel() {
+    let folder = Folder::new("small");
+    // Stretched from 8x8: their pixels are not square.
+    folder.write("raw", &grey_frames(2));
+    for encoder in ["jpegenc", "pngenc"] {
+        let run = run(program()
+            .arg("--raw")
+            .arg(folder.path("raw"))
+            .args(["--width", "8", "--height", "8", "--size", "640x360"])
+            .args(["--encoder", encoder, "--contact-sheet"])
+            .arg(folder.path("sheet.png")));
+        assert!(run.status.success(), "{encoder}: {run:?}");
+        let sheet = decode(&folder.read("sheet.png"), ImageFormat::Png);
+        assert_eq!(sheet.dimensions(), (2 * 328 + 8, 188 + 8), "{encoder}");
+    }
+}
+
+#[test]
 fn add_borders_keeps_the_aspect() {
     let folder = Folder::new("borders");
     // White, 8x8, to 64x32: 16 black columns on each side.

@@ -14,7 +14,7 @@ const COLUMNS: usize = 6;
 /// those chosen.
 const MAX_KEPT: usize = 4 * MAX_TILES;
 /// Larger frames are scaled down.
-const MAX_TILE_SIDE: u32 = 320;
+const MAX_TILE_SIDE: u64 = 320;
 /// Pixels between two frames and around all.
 const GAP: usize = 8;
 /// Dark grey
@@ -119,13 +119,29 @@ fn choose(frames: &[Vec<u8>]) -> impl Iterator<Item = &Vec<u8>> {
         .filter_map(|index| frames.get(index))
 }
 
+/// The size on the sheet of images that are as `caps` say.
+fn tile_size(caps: &gst::Caps) -> Option<(u64, u64)> {
+    let structure = caps.structure(0)?;
+    let side = |name| u64::try_from(structure.get::<i32>(name).ok()?).ok();
+    let (width, height) = (side("width")?, side("height")?);
+    let longer = width.max(height);
+    let scale = |side: u64| (side * MAX_TILE_SIDE / longer).max(1);
+    Some(if longer > MAX_TILE_SIDE {
+        (scale(width), scale(height))
+    } else {
+        (width, height)
+    })
+}
+
 /// A PNG of `images`, which are as `encoding` says.
 fn draw(images: Vec<Vec<u8>>, encoding: &Encoding) -> Result<Vec<u8>, String> {
+    let size =
+        tile_size(&encoding.caps).ok_or("the encoder does not say how large its images are")?;
     // The pixel aspect ratio is left open: pixels are shown as they are.
     let decode = format!(
         "{} ! videoconvert ! videoscale method=bilinear2 \
-         ! capsfilter caps=\"video/x-raw,format=RGB,width=[1,{MAX_TILE_SIDE}],height=[1,{MAX_TILE_SIDE}]\"",
-        encoding.decoder
+         ! capsfilter caps=video/x-raw,format=RGB,width={},height={}",
+        encoding.decoder, size.0, size.1
     );
     let tiles = run_through(&decode, &encoding.caps, images)?;
     let (sheet, info) = arrange(&tiles)?;

@@ -129,10 +129,10 @@ pub fn measure_jpeg(report: &mut Report) {
         ),
     ];
     for elements in [
-        "lipsyncframes n-threads=1 ! jpegenc quality=75",
-        "lipsyncframes ! jpegenc quality=75",
-        "lipsyncframes n-threads=1 ! queue ! jpegenc quality=75",
-        "lipsyncframes ! queue ! jpegenc quality=75",
+        "lipsyncframes n-threads=1 ! jpegenc quality=75 idct-method=islow",
+        "lipsyncframes ! jpegenc quality=75 idct-method=islow",
+        "lipsyncframes n-threads=1 ! queue ! jpegenc quality=75 idct-method=islow",
+        "lipsyncframes ! queue ! jpegenc quality=75 idct-method=islow",
     ] {
         rows.push(pipeline(elements, &buffers));
     }
@@ -153,7 +153,8 @@ pub fn measure_jpeg(report: &mut Report) {
 fn two_pass_jpeg<'a>(name: &str, frames: &'a [Vec<u8>], threads: usize) -> Row<'a> {
     let mut two_pass = TwoPass::new(&SOURCE, TARGET_SIZE, threads);
     let mut encoder = gst_check::Harness::new_parse(
-        "videoconvert ! video/x-raw,format=I420,colorimetry=1:4:0:0 ! jpegenc quality=75",
+        "videoconvert ! video/x-raw,format=I420,colorimetry=1:4:0:0 \
+         ! jpegenc quality=75 idct-method=islow",
     );
     encoder.set_src_caps_str("video/x-raw,format=RGBA,width=320,height=320,framerate=25/1");
     Row::new(name, frames.len(), move || {
@@ -170,7 +171,7 @@ pub fn measure_many(report: &mut Report) {
     let mut rows = Vec::new();
     for elements in [
         "lipsyncframes ! video/x-raw,format=I420",
-        "lipsyncframes ! jpegenc quality=75",
+        "lipsyncframes ! jpegenc quality=75 idct-method=islow",
     ] {
         let base = rows.len();
         for count in [2, 16] {

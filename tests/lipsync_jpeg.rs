@@ -56,12 +56,14 @@ fn a_video_becomes_jpegs_and_a_contact_sheet() {
     let colours: std::collections::HashSet<_> = sheet.pixels().collect();
     assert!(colours.len() > 100, "{} colours", colours.len());
 
+    // It begins with what the conversion costs.
     let summary = stderr(&run);
+    assert!(summary.starts_with("lipsyncframes took "), "{summary}");
     for part in [
-        "30 frames in ",
-        " frames/s",
-        "convert p50 ",
-        ", p99 ",
+        " ms a frame (median), p99 ",
+        " frames/s would be possible",
+        "\n30 frames in ",
+        " s of it in lipsyncframes",
         "threads ",
         "backend ",
         " bytes per image",
@@ -244,6 +246,24 @@ fn a_contact_sheet_spans_clips_of_any_length() {
             let off = (shown - even).abs();
             assert!(off <= 2.0 + last * 0.02, "{tile} of {n_frames}: {shown}");
         }
+    }
+}
+
+#[test]
+fn a_contact_sheet_shows_large_frames_smaller_pixel_for_pixel() {
+    let folder = Folder::new("small");
+    // Stretched from 8x8: their pixels are not square.
+    folder.write("raw", &grey_frames(2));
+    for encoder in ["jpegenc", "pngenc"] {
+        let run = run(program()
+            .arg("--raw")
+            .arg(folder.path("raw"))
+            .args(["--width", "8", "--height", "8", "--size", "640x360"])
+            .args(["--encoder", encoder, "--contact-sheet"])
+            .arg(folder.path("sheet.png")));
+        assert!(run.status.success(), "{encoder}: {run:?}");
+        let sheet = decode(&folder.read("sheet.png"), ImageFormat::Png);
+        assert_eq!(sheet.dimensions(), (2 * 328 + 8, 188 + 8), "{encoder}");
     }
 }
 
@@ -529,7 +549,14 @@ fn ctrl_c_leaves_everything_whole() {
     let sheet = decode(&folder.read("sheet.png"), ImageFormat::Png);
     assert_eq!(sheet.dimensions(), (4 * 40 + 8, 40 + 8));
     let summary = errors_of(child);
-    assert!(summary.starts_with("4 frames in "), "{summary}");
+    assert!(summary.starts_with("lipsyncframes took "), "{summary}");
+    assert!(
+        summary.contains(
+            "
+4 frames in "
+        ),
+        "{summary}"
+    );
     assert!(!summary.contains("lipsync_jpeg:"), "{summary}");
     drop(stdin);
 }

@@ -2,7 +2,7 @@
 //! program.
 //!
 //! ```text
-//! cargo run --release --example lipsync_jpeg -- \
+//! cargo run --release -p examples --example lipsync_jpeg -- \
 //!     --video talk.mp4 --output frames --contact-sheet sheet.png
 //! ```
 //!
@@ -235,21 +235,24 @@ fn progress_bar(length: Option<u64>) -> Result<ProgressBar, String> {
     Ok(bar.with_style(style.with_key("rate", rate)))
 }
 
+/// What the conversion costs, and then the run, most of which is reading and encoding.
 fn summary(lipsyncframes: &gst::Element, output: &Output, elapsed: Duration) -> String {
     let stats: gst::Structure = lipsyncframes.property("stats");
     let count = |field| stats.get::<u64>(field).unwrap_or(0);
-    let milliseconds = |field| count(field) as f64 / 1e6;
+    let seconds = |field| count(field) as f64 / 1e9;
     let frames = count("frames");
+    let median = seconds("convert-time-p50");
     format!(
-        "{frames} frames in {:.2} s, {:.1} frames/s\n\
-         convert p50 {:.2} ms, p99 {:.2} ms, threads {}, backend {}\n\
-         {}",
-        elapsed.as_secs_f64(),
-        frames as f64 / elapsed.as_secs_f64(),
-        milliseconds("convert-time-p50"),
-        milliseconds("convert-time-p99"),
+        "lipsyncframes took {:.3} ms a frame (median), p99 {:.3} ms; {:.0} frames/s would be possible \
+         (threads {}, backend {})\n\
+         {frames} frames in {:.2} s, {:.2} s of it in lipsyncframes; {}",
+        median * 1e3,
+        seconds("convert-time-p99") * 1e3,
+        1.0 / median,
         stats.get::<u32>("threads").unwrap_or(0),
         stats.get::<&str>("backend").unwrap_or("unknown"),
+        elapsed.as_secs_f64(),
+        seconds("convert-time-total"),
         output.summary(),
     )
 }

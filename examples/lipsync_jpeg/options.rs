@@ -107,7 +107,11 @@ pub struct Options {
     pub threads: u32,
 
     /// Encoder, as gst-launch-1.0 would take it
-    #[arg(long, value_name = "ELEMENTS", default_value = "jpegenc quality=75")]
+    #[arg(
+        long,
+        value_name = "ELEMENTS",
+        default_value = "jpegenc quality=75 idct-method=islow"
+    )]
     pub encoder: String,
 
     /// Folder for frame-00001.jpg and so on (or stream.h264 and the like, where the encoder does

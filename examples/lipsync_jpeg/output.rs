@@ -76,7 +76,7 @@ impl Output {
         };
         writer.write(self.n_buffers + 1, data)?;
         if let Some(sheet) = &mut self.contact_sheet {
-            sheet.add(media_type, data)?;
+            sheet.add(media_type, caps, data)?;
         }
         self.n_buffers += 1;
         self.n_bytes += data.len() as u64;

@@ -7,11 +7,11 @@ use gst::prelude::*;
 const PACKAGES: [(&str, &str); 16] = [
     ("aom", "gstreamer1.0-plugins-bad"),
     ("avenc_", "gstreamer1.0-libav"),
-    ("jpegenc", "gstreamer1.0-plugins-good"),
+    ("jpeg", "gstreamer1.0-plugins-good"),
     ("nv", "gstreamer1.0-plugins-bad (and NVIDIA's driver)"),
     ("openh264enc", "gstreamer1.0-plugins-bad"),
     ("openjpegenc", "gstreamer1.0-plugins-bad"),
-    ("pngenc", "gstreamer1.0-plugins-good"),
+    ("png", "gstreamer1.0-plugins-good"),
     ("svtav1enc", "gstreamer1.0-plugins-bad"),
     ("theoraenc", "gstreamer1.0-plugins-base"),
     ("vaapi", "gstreamer1.0-vaapi"),
@@ -61,7 +61,8 @@ impl Pipeline {
         queue.set_property("max-size-bytes", 0u32);
         queue.set_property("max-size-time", 0u64);
 
-        let encoder = make_encoder(&options.encoder)?;
+        let encoder = make_elements(&options.encoder)
+            .map_err(|problem| format!("--encoder {:?}: {problem}", options.encoder))?;
         let appsink = gst_app::AppSink::builder()
             .caps(&accepted_caps(&encoder))
             .sync(false)
@@ -114,9 +115,10 @@ pub fn describe_error(error: &gst::message::Error) -> String {
     }
 }
 
-fn make_encoder(description: &str) -> Result<gst::Element, String> {
+/// Makes a bin of elements in a row, as gst-launch-1.0 would take them.
+pub fn make_elements(description: &str) -> Result<gst::Element, String> {
     let mut context = gst::ParseContext::new();
-    let encoder = gst::parse::bin_from_description_full(
+    let elements = gst::parse::bin_from_description_full(
         description,
         true,
         Some(&mut context),
@@ -125,19 +127,17 @@ fn make_encoder(description: &str) -> Result<gst::Element, String> {
     .map_err(|error| {
         let missing = context.missing_elements();
         // An element is listed as missing also where it has no such property.
-        let problem = match missing.first() {
+        match missing.first() {
             Some(name) if error.matches(gst::ParseError::NoSuchElement) => describe_missing(name),
             _ => error.to_string(),
-        };
-        format!("--encoder {description:?}: {problem}")
+        }
     })?;
-    if encoder.static_pad("sink").is_none() || encoder.static_pad("src").is_none() {
-        return Err(format!(
-            "--encoder {description:?}: expected elements with one input and one output that are \
-             not linked yet"
-        ));
+    if elements.static_pad("sink").is_none() || elements.static_pad("src").is_none() {
+        return Err(
+            "expected elements with one input and one output that are not linked yet".into(),
+        );
     }
-    Ok(encoder)
+    Ok(elements)
 }
 
 fn describe_missing(element: &str) -> String {

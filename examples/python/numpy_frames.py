@@ -45,7 +45,8 @@ class Jpegs:
         self.description = (
             f"appsrc name=source format=time ! lipsyncframes range={range}"
             f" ! video/x-raw,width={width},height={height} ! queue"
-            f" ! jpegenc quality={quality} ! appsink name=sink sync=false")
+            f" ! jpegenc quality={quality} idct-method=islow"
+            " ! appsink name=sink sync=false")
         self.start()
 
     def start(self):

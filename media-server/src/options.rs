@@ -70,7 +70,7 @@ pub struct Options {
         long,
         value_name = "ELEMENTS",
         env = "MEDIA_SERVER_ENCODER",
-        default_value = "jpegenc quality=75"
+        default_value = "jpegenc quality=75 idct-method=islow"
     )]
     pub encoder: String,
 

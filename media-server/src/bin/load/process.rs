@@ -42,7 +42,8 @@ pub fn bare_pipeline(pictures: &Pictures) -> Result<Duration, String> {
     let pipeline = gst::parse::launch(&format!(
         "appsrc name=source format=time block=true max-bytes={} \
          caps=video/x-float,format=BGRP_F32LE,width=320,height=320,framerate=25/1 \
-         ! lipsyncframes n-threads=1 ! jpegenc quality=75 ! appsink name=sink sync=false",
+         ! lipsyncframes n-threads=1 ! jpegenc quality=75 idct-method=islow \
+         ! appsink name=sink sync=false",
         4 * FRAME_BYTES
     ))
     .map_err(|error| error.to_string())?

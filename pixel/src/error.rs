@@ -2,12 +2,14 @@
 
 use crate::format::{MAX_SIZE, PixelFormat, Planes, Rectangle, Target};
 use crate::pool::PoolError;
+use thiserror::Error;
 
 /// Why no plan can be made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PlanError {
     /// A width or height is not 1 to [`MAX_SIZE`].
+    #[error("{of} size {width}x{height}: width and height must be 1 to {MAX_SIZE}")]
     Size {
         /// `source` or `target`
         of: &'static str,
@@ -18,6 +20,11 @@ pub enum PlanError {
     },
     /// The picture is empty, reaches beyond the target, or has an edge inside the target that is
     /// not on an even pixel.
+    #[error(
+        "picture {}x{} at {},{} must lie in the target {width}x{height}, with its edges on even \
+         pixels or on the target's edge",
+        picture.width, picture.height, picture.x, picture.y
+    )]
     Picture {
         /// Where it was to be
         picture: Rectangle,
@@ -27,8 +34,10 @@ pub enum PlanError {
         height: u32,
     },
     /// Float frames are made of RGB only.
+    #[error("source format {0:?}: expected one of the RGB family")]
     NotRgb(PixelFormat),
     /// This machine cannot run a backend of that name.
+    #[error("backend {name}: this machine can run {}", known.join(", "))]
     Backend {
         /// The name that was asked for
         name: String,
@@ -37,47 +46,12 @@ pub enum PlanError {
     },
 }
 
-impl std::fmt::Display for PlanError {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        match self {
-            Self::Size { of, width, height } => write!(
-                f,
-                "{of} size {width}x{height}: width and height must be 1 to {MAX_SIZE}"
-            ),
-            Self::Picture {
-                picture:
-                    Rectangle {
-                        x,
-                        y,
-                        width: w,
-                        height: h,
-                    },
-                width,
-                height,
-            } => write!(
-                f,
-                "picture {w}x{h} at {x},{y} must lie in the target {width}x{height}, \
-                 with its edges on even pixels or on the target's edge"
-            ),
-            Self::NotRgb(format) => write!(
-                f,
-                "source format {format:?}: expected one of the RGB family"
-            ),
-            Self::Backend { name, known } => {
-                let known = known.join(", ");
-                write!(f, "backend {name}: this machine can run {known}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for PlanError {}
-
 /// Why a frame was not converted.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ConvertError {
     /// The source is not exactly one frame.
+    #[error("source of {bytes} bytes: a frame is {expected} bytes")]
     Source {
         /// Its size
         bytes: usize,
@@ -85,6 +59,7 @@ pub enum ConvertError {
         expected: usize,
     },
     /// The target is not exactly one frame.
+    #[error("target of {bytes} bytes: a frame is {expected} bytes")]
     Target {
         /// Its size
         bytes: usize,
@@ -92,6 +67,10 @@ pub enum ConvertError {
         expected: usize,
     },
     /// A plane's stride is less than its row, or the plane ends before its last row does.
+    #[error(
+        "plane {plane} of {bytes} bytes with stride {stride}: it must have at least \
+         {expected_bytes} bytes with a stride of at least {expected_stride}"
+    )]
     Plane {
         /// 0 to 2
         plane: usize,
@@ -105,50 +84,17 @@ pub enum ConvertError {
         expected_stride: usize,
     },
     /// The shared pool's threads could not be started.
-    Pool(PoolError),
-}
-
-impl std::fmt::Display for ConvertError {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        match self {
-            Self::Source { bytes, expected } => {
-                write!(f, "source of {bytes} bytes: a frame is {expected} bytes")
-            }
-            Self::Target { bytes, expected } => {
-                write!(f, "target of {bytes} bytes: a frame is {expected} bytes")
-            }
-            Self::Plane {
-                plane,
-                bytes,
-                stride,
-                expected_bytes,
-                expected_stride,
-            } => write!(
-                f,
-                "plane {plane} of {bytes} bytes with stride {stride}: it must have at least \
-                 {expected_bytes} bytes with a stride of at least {expected_stride}"
-            ),
-            Self::Pool(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for ConvertError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Pool(error) => Some(error),
-            _ => None,
-        }
-    }
+    #[error(transparent)]
+    Pool(#[from] PoolError),
 }
 
 pub(crate) fn check_size(of: &'static str, width: u32, height: u32) -> Result<(), PlanError> {
-    let valid = 1..=MAX_SIZE;
-    if valid.contains(&width) && valid.contains(&height) {
-        Ok(())
-    } else {
-        Err(PlanError::Size { of, width, height })
-    }
+    let is_valid = [width, height]
+        .iter()
+        .all(|size| (1..=MAX_SIZE).contains(size));
+    is_valid
+        .then_some(())
+        .ok_or(PlanError::Size { of, width, height })
 }
 
 pub(crate) fn check_picture(target: &Target) -> Result<(), PlanError> {
@@ -160,20 +106,15 @@ pub(crate) fn check_picture(target: &Target) -> Result<(), PlanError> {
     } = *target;
     let fits = |start: u32, length: u32, whole: u32| {
         let end = start.saturating_add(length);
-        length > 0
-            && end <= whole
-            && start.is_multiple_of(2)
-            && (end.is_multiple_of(2) || end == whole)
+        let is_on_edge = |at: u32| at.is_multiple_of(2) || at == whole;
+        length > 0 && end <= whole && start.is_multiple_of(2) && is_on_edge(end)
     };
-    if fits(picture.x, picture.width, width) && fits(picture.y, picture.height, height) {
-        Ok(())
-    } else {
-        Err(PlanError::Picture {
-            picture,
-            width,
-            height,
-        })
-    }
+    let is_valid = fits(picture.x, picture.width, width) && fits(picture.y, picture.height, height);
+    is_valid.then_some(()).ok_or(PlanError::Picture {
+        picture,
+        width,
+        height,
+    })
 }
 
 pub(crate) fn check_source(source: &[u8], expected: usize) -> Result<(), ConvertError> {

@@ -284,6 +284,84 @@ fn matrix_rows(matrix: Matrix, quantization: Quantization) -> [MatrixRow; 3] {
     ]
 }
 
+/// The same by real numbers, in f64: planes of components, not rounded. The picture fills the frame.
+pub fn exact(source: &Source, target: &Target, bytes: &[u8]) -> Vec<Vec<f64>> {
+    let (width, height) = (target.width as usize, target.height as usize);
+    let (source_width, source_height) = (source.width as usize, source.height as usize);
+    let level = |x: usize, y: usize, channel: usize| {
+        let channel = match source.format.order {
+            ChannelOrder::Rgb => channel,
+            ChannelOrder::Bgr => 2 - channel,
+        };
+        let index = match source.format.layout {
+            Layout::Interleaved => (y * source_width + x) * 3 + channel,
+            Layout::Planar => (channel * source_height + y) * source_width + x,
+        };
+        let sample = f64::from(f32::from_le_bytes(bytes.as_chunks().0[index]));
+        let level = match source.range {
+            Range::Unit => sample * 255.0,
+            Range::SignedUnit => sample * 127.5 + 127.5,
+            _ => sample,
+        };
+        if level.is_nan() {
+            0.0
+        } else {
+            level.clamp(0.0, 255.0)
+        }
+    };
+    let between = |at: usize, length: usize, source_length: usize| {
+        let x = (at as f64 + 0.5) * source_length as f64 / length as f64 - 0.5;
+        let x = x.clamp(0.0, (source_length - 1) as f64);
+        (
+            x as usize,
+            (x as usize + 1).min(source_length - 1),
+            x.fract(),
+        )
+    };
+    let pixel = |x: usize, y: usize| {
+        let (left, right, x_weight) = between(x.min(width - 1), width, source_width);
+        let (top, bottom, y_weight) = between(y.min(height - 1), height, source_height);
+        [0, 1, 2].map(|channel| {
+            let row = |y| {
+                let (p, q) = (level(left, y, channel), level(right, y, channel));
+                p + (q - p) * x_weight
+            };
+            row(top) + (row(bottom) - row(top)) * y_weight
+        })
+    };
+    let pixels = || (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+    if !target.format.is_ycbcr() {
+        assert_eq!(target.format, PixelFormat::Rgb);
+        return vec![pixels().flat_map(|(x, y)| pixel(x, y)).collect()];
+    }
+    assert_eq!(target.format, PixelFormat::I420);
+    let (kr, kb) = match target.matrix {
+        Matrix::Bt601 => (0.299, 0.114),
+        _ => (0.2126, 0.0722),
+    };
+    let (luma_scale, luma_offset, chroma_scale) = match target.quantization {
+        Quantization::Full => (1.0, 0.0, 1.0),
+        _ => (219.0 / 255.0, 16.0, 224.0 / 255.0),
+    };
+    let luma = |[r, g, b]: [f64; 3]| kr * r + (1.0 - kr - kb) * g + kb * b;
+    let means = (0..height.div_ceil(2)).flat_map(|y| (0..width.div_ceil(2)).map(move |x| (x, y)));
+    let means: Vec<[f64; 3]> = means
+        .map(|(x, y)| {
+            let four = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(i, j)| pixel(2 * x + i, 2 * y + j));
+            [0, 1, 2].map(|channel| four.iter().map(|pixel| pixel[channel]).sum::<f64>() / 4.0)
+        })
+        .collect();
+    let chroma = |channel: usize, k: f64| -> Vec<f64> {
+        let difference = |&mean: &[f64; 3]| (mean[channel] - luma(mean)) / (2.0 * (1.0 - k));
+        means
+            .iter()
+            .map(|mean| 128.0 + chroma_scale * difference(mean))
+            .collect()
+    };
+    let luma = pixels().map(|(x, y)| luma_offset + luma_scale * luma(pixel(x, y)));
+    vec![luma.collect(), chroma(2, kb), chroma(0, kr)]
+}
+
 /// Samples that a network should not emit, and that must do no harm.
 pub const ODD_SAMPLES: [f32; 12] = [
     f32::NAN,

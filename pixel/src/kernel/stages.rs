@@ -136,8 +136,9 @@ impl<S: Simd, const F16: bool, const OFFSET: bool> Reader<S, F16, OFFSET> {
     /// Asks for what is read some time after `samples` samples from `from`.
     #[inline(always)]
     fn prefetch(self, from: *const u8, samples: usize) {
-        for offset in (0..samples * Self::BYTES).step_by(64) {
-            self.simd.prefetch(from.wrapping_add(offset + self.ahead));
+        let from = from.wrapping_add(self.ahead);
+        for line in 0..(samples * Self::BYTES).div_ceil(64) {
+            self.simd.prefetch(from.wrapping_add(64 * line));
         }
     }
 

@@ -17,6 +17,8 @@ mod columns;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod sse41;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[allow(unsafe_code, reason = "vectors are loaded and stored through pointers")]
 mod stages;
@@ -135,6 +137,8 @@ pub fn available() -> impl Iterator<Item = &'static Kernels> {
     let special = [
         #[cfg(target_arch = "x86_64")]
         avx2::kernels(),
+        #[cfg(target_arch = "x86_64")]
+        sse41::kernels(),
         #[cfg(target_arch = "aarch64")]
         neon::kernels(),
     ];

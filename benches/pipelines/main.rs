@@ -10,7 +10,7 @@
 mod common;
 mod two_pass;
 
-use crate::common::frames::{SOURCE, bytes, frames, many_frames, name, planes, rgba_bytes};
+use crate::common::frames::{SOURCE, bytes, frames, name, planes, rgba_bytes};
 use crate::common::report::{Report, Row};
 use crate::two_pass::TwoPass;
 use gst::prelude::*;
@@ -74,7 +74,7 @@ fn pipeline<'a>(elements: &str, buffers: &'a [gst::Buffer]) -> Row<'a> {
 }
 
 fn measure_element(report: &mut Report) {
-    let buffers = buffers(&many_frames(&SOURCE), BATCH);
+    let buffers = buffers(&frames(&SOURCE, 2 * BATCH), BATCH);
     let mut rows = vec![copy(&buffers)];
     for format in [PixelFormat::I420, PixelFormat::Rgba] {
         rows.push(conversion(format, &buffers));

@@ -44,7 +44,7 @@ fn draw_on(backend: SVGBackend, figures: &[Figure]) -> Result<(), Box<dyn Error>
     for (colour, label) in [(OURS, "lipsyncframes"), (OPENCV, "OpenCV")] {
         area.draw(&Circle::new((x + 6, 52), 6, colour.filled()))?;
         write(&area, label, 14, &TEXT, HPos::Left, (x + 18, 52))?;
-        x += 130;
+        x += 44 + 8 * label.len() as i32;
     }
     write(
         &area,
@@ -72,7 +72,8 @@ fn draw_format(
     left: i32,
 ) -> Result<(), Box<dyn Error>> {
     let title = format!("BGR to {}", name(format));
-    write(area, &title, 16, &BLACK, HPos::Left, (left, TOP - 18))?;
+    let place = (left + offset(1.0), TOP - 16);
+    write(area, &title, 16, &BLACK, HPos::Left, place)?;
     for tick in TICKS {
         let x = left + offset(tick.into());
         let colour = if tick == 1 { &BLACK } else { &GRID };
@@ -112,11 +113,15 @@ fn draw_row(
     // Each number is on the side where the other is not.
     let is_slower = opencv.is_some_and(|opencv| ours > opencv);
     let label = |multiple: f64, colour, on_right: bool| {
-        let (side, x) = match on_right {
-            true => (HPos::Left, x(multiple) + 11),
-            false => (HPos::Right, x(multiple) - 11),
+        let (side, x, edge) = match on_right {
+            true => (HPos::Left, x(multiple) + 11, 26),
+            false => (HPos::Right, x(multiple) - 11, -26),
         };
-        write(area, &format!("{multiple:.1}"), 13, colour, side, (x, y))
+        // No line goes through a number.
+        let behind = [(x, y - 8), (x + edge, y + 8)];
+        area.draw(&Rectangle::new(behind, WHITE.filled()))?;
+        let text = format!("{multiple:.1}");
+        write(area, &text, 13, colour, side, (x, y))
     };
     if let Some(opencv) = opencv {
         let bar = [(x(ours), y), (x(opencv), y)];

@@ -63,11 +63,16 @@ pub fn stages(report: &mut Report, figures: &[Figure]) {
             });
             let figure = figure.expect("all geometries from memory");
             let (limit, ours) = (figure.limit, figure.ours);
-            let overlap = (work + limit - ours) / work.min(limit);
+            let (less, more) = (work.min(limit), work.max(limit));
+            let overlap = match 3.0 * less > more {
+                true => format!("{:.0} %", 100.0 * (less + more - ours) / less),
+                // It is next to nothing, whether it overlaps or not.
+                false => String::new(),
+            };
             let mut cells: Vec<String> = [work - output, output, work, limit, ours]
                 .map(|time| format!("{time:.1}"))
                 .into();
-            cells.push(format!("{:.0} %", 100.0 * overlap));
+            cells.push(overlap);
             (format!("{geometry}: BGR to {}", name(format)), cells)
         });
     report.table(

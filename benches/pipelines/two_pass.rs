@@ -1,91 +1,40 @@
 //! The method of the first system of this kind: convert the whole frame to 8-bit RGBA, then scale
-//! that, pixel by pixel with four taps, rows split over the workers.
+//! that, pixel by pixel with four taps.
 
 use lipsyncframes_pixel::Source;
 
 pub struct TwoPass {
-    threads: usize,
-    scaler: Scaler,
-    rgba: Vec<u8>,
-    scaled: Vec<u8>,
-}
-
-struct Scaler {
     width: usize,
     height: usize,
     target: (usize, usize),
 }
 
 impl TwoPass {
-    pub fn new(source: &Source, target: (u32, u32), threads: usize) -> Self {
-        let scaler = Scaler {
+    pub fn new(source: &Source, target: (u32, u32)) -> Self {
+        Self {
             width: source.width as usize,
             height: source.height as usize,
             target: (target.0 as usize, target.1 as usize),
-        };
-        Self {
-            threads,
-            rgba: vec![0; scaler.width * scaler.height * 4],
-            scaled: vec![0; scaler.target.0 * scaler.target.1 * 4],
-            scaler,
         }
     }
 
     /// The RGBA picture of `frame`.
-    pub fn convert(&mut self, frame: &[u8]) -> &[u8] {
-        let Self {
-            threads,
-            scaler,
-            rgba,
-            scaled,
-        } = self;
-        for_each_row(rgba, scaler.width * 4, *threads, |y, row| {
-            scaler.convert_row(frame, y, row)
-        });
-        for_each_row(scaled, scaler.target.0 * 4, *threads, |y, row| {
-            scaler.scale_row(rgba, y, row)
-        });
+    pub fn convert(&self, frame: &[u8]) -> Vec<u8> {
+        let (pixels, _) = frame.as_chunks::<12>();
+        let to_byte =
+            |bytes: &[u8; 4]| (f32::from_le_bytes(*bytes) * 255.0).clamp(0.0, 255.0) as u8;
+        let rgba: Vec<u8> = pixels
+            .iter()
+            .flat_map(|pixel| {
+                let (bgr, _) = pixel.as_chunks();
+                [&bgr[2], &bgr[1], &bgr[0], &1f32.to_le_bytes()].map(to_byte)
+            })
+            .collect();
+        let mut scaled = vec![0; self.target.0 * self.target.1 * 4];
+        for (y, row) in scaled.chunks_exact_mut(self.target.0 * 4).enumerate() {
+            self.scale_row(&rgba, y, row);
+        }
         scaled
-    }
-}
-
-/// Shares the rows of `image` among threads, the last of which is the caller's. To start one takes a
-/// hundredth of the time that it works.
-fn for_each_row(
-    image: &mut [u8],
-    row_bytes: usize,
-    threads: usize,
-    work: impl Fn(usize, &mut [u8]) + Sync,
-) {
-    let share_rows = (image.len() / row_bytes).div_ceil(threads);
-    let work_on = |share: usize, rows: &mut [u8]| {
-        for (index, row) in rows.chunks_mut(row_bytes).enumerate() {
-            work(share * share_rows + index, row);
-        }
-    };
-    std::thread::scope(|scope| {
-        let mut shares = image.chunks_mut(share_rows * row_bytes).enumerate();
-        let last = shares.next_back();
-        for (share, rows) in shares {
-            scope.spawn(move || work_on(share, rows));
-        }
-        if let Some((share, rows)) = last {
-            work_on(share, rows);
-        }
-    });
-}
-
-impl Scaler {
-    fn convert_row(&self, frame: &[u8], y: usize, row: &mut [u8]) {
-        for x in 0..self.width {
-            for channel in 0..3 {
-                let at = ((y * self.width + x) * 3 + 2 - channel) * 4;
-                let bytes = [frame[at], frame[at + 1], frame[at + 2], frame[at + 3]];
-                let value = f32::from_le_bytes(bytes) * 255.0;
-                row[x * 4 + channel] = value.clamp(0.0, 255.0) as u8;
-            }
-            row[x * 4 + 3] = 255;
-        }
     }
 
     fn scale_row(&self, rgba: &[u8], y: usize, row: &mut [u8]) {

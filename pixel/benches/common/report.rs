@@ -79,32 +79,32 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Adds `row` and tells its number.
-pub fn add<'a>(rows: &mut Vec<Row<'a>>, row: Row<'a>) -> usize {
-    rows.push(row);
-    rows.len() - 1
-}
-
 /// Microseconds for a frame, by row and round.
+#[derive(Default)]
 pub struct Times(Vec<Vec<f64>>);
 
 impl Times {
-    /// Measures `rows` in turn, again and again.
+    pub fn n_rows(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Measures further rows in turn, again and again.
     ///
     /// A virtual machine has fast and slow seconds. In turn, all rows get their share of both, and a
     /// ratio is the median of those within a round, so that it hardly depends on them.
-    pub fn measure(title: &str, rows: &mut [Row]) -> Self {
+    pub fn measure(&mut self, title: &str, rows: &mut [Row]) {
         let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}");
         let bar = ProgressBar::new((rows.len() * (ROUNDS + 1)) as u64)
             .with_style(style.expect("a valid template"))
             .with_message(title.to_owned());
         // Some of what one row leaves in the cache serves the next if that reads the same frames, and
         // OpenCV has frames of its own. Without this, BGR, measured after the limit, took 0.8 times as
-        // long as BGRP, measured after OpenCV; with it, 1.1 times.
+        // long as BGRP, measured after OpenCV; with it, 1.0 to 1.1 times.
         let elsewhere = vec![1; MORE_THAN_THE_CACHE];
-        let mut times = Self(vec![Vec::with_capacity(ROUNDS); rows.len()]);
+        let first = self.n_rows();
+        self.0.resize(first + rows.len(), Vec::new());
         for round in 0..=ROUNDS {
-            for (row, times) in rows.iter_mut().zip(&mut times.0) {
+            for (row, times) in rows.iter_mut().zip(&mut self.0[first..]) {
                 let time = row.turn(&elsewhere);
                 // The first round is for what is slow only once.
                 if round > 0 {
@@ -114,7 +114,6 @@ impl Times {
             }
         }
         bar.finish_and_clear();
-        times
     }
 
     pub fn median(&self, row: usize) -> f64 {
@@ -183,7 +182,8 @@ impl Report {
 
     /// Measures `rows` in turn, and makes a table of them.
     pub fn section(&mut self, title: &str, mut rows: Vec<Row>) -> Times {
-        let times = Times::measure(title, &mut rows);
+        let mut times = Times::default();
+        times.measure(title, &mut rows);
         let lines = rows.into_iter().enumerate().map(|(index, row)| {
             let (median, ratio) = (times.median(index), times.ratio(index, row.base));
             (
@@ -197,7 +197,8 @@ impl Report {
 
     /// Lines of a name and numbers.
     pub fn table(&mut self, title: &str, columns: &[&str], lines: Vec<(String, Vec<String>)>) {
-        self.heading(title);
+        println!("\n{title}\n");
+        let _ = writeln!(self.markdown, "\n### {title}\n");
         let names = lines.iter().map(|(name, _)| name.chars().count());
         let name_width = names.max().unwrap_or_default();
         let heads = columns.iter().map(|&column| column.to_owned());
@@ -213,19 +214,6 @@ impl Report {
                 let _ = writeln!(self.markdown, "|---|{}", "--:|".repeat(columns.len()));
             }
         }
-    }
-
-    pub fn list(&mut self, title: &str, items: &[String]) {
-        self.heading(title);
-        for item in items {
-            println!("- {item}");
-            let _ = writeln!(self.markdown, "- {item}");
-        }
-    }
-
-    fn heading(&mut self, title: &str) {
-        println!("\n{title}\n");
-        let _ = writeln!(self.markdown, "\n### {title}\n");
     }
 
     /// A paragraph.

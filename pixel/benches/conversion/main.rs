@@ -1,11 +1,5 @@
 //! What a frame costs, next to what memory and OpenCV cost, measured in one run.
-//!
-//! ```text
-//! cargo bench                               # tables
-//! cargo bench -- --report docs/FILE.md      # and the same in Markdown, with a plot
-//! ```
-//!
-//! docs/performance.md says how to read them.
+//! docs/performance.md says how to run it and how to read its tables.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -18,6 +12,7 @@ mod plot;
 mod work;
 
 use common::report::Report;
+use memory::Figures;
 
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
@@ -25,13 +20,17 @@ fn main() -> Result<(), String> {
     let Some(mut report) = Report::from_arguments("conversion", WORKSPACE)? else {
         return Ok(());
     };
-    report.list("The machine", &machine::describe());
-    let figures = memory::measure(&mut report);
+    report.note(&machine::describe());
+    let mut figures = Figures::default();
+    for geometry in geometry::GEOMETRIES {
+        figures.measure(geometry);
+    }
+    figures.main_table(&mut report);
     report.picture(plot::TITLE, &plot::draw(&figures))?;
     work::stages(&mut report, &figures);
     work::backends_in_turn(&mut report);
-    memory::all_cores(&mut report, &figures);
+    figures.all_cores_table(&mut report);
     memory::threads(&mut report);
-    memory::half_precision(&mut report, &figures);
+    figures.float16_table(&mut report);
     report.save()
 }

@@ -20,7 +20,6 @@ pub fn ways(layout: Layout) -> &'static [&'static str] {
 pub struct OpenCv {
     python: RefCell<Python>,
     n_frames: usize,
-    pub version: String,
 }
 
 struct Python {
@@ -51,11 +50,9 @@ impl OpenCv {
         for frame in frames {
             python.requests.write_all(frame).ok()?;
         }
-        let version = python.answer();
-        (!version.is_empty()).then_some(Self {
+        (python.answer() == "ready").then_some(Self {
             python: RefCell::new(python),
             n_frames: frames.len(),
-            version,
         })
     }
 

@@ -2,7 +2,7 @@
 
 use crate::common::frames::name;
 use crate::geometry::{FORMATS, GEOMETRIES};
-use crate::memory::Figure;
+use crate::memory::{Figures, case_name};
 use lipsyncframes_pixel::{Layout, PixelFormat};
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -29,14 +29,14 @@ const TICKS: [u32; 6] = [1, 2, 4, 8, 16, 32];
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// The plot as SVG.
-pub fn draw(figures: &[Figure]) -> String {
+pub fn draw(figures: &Figures) -> String {
     let mut svg = String::new();
     draw_on(SVGBackend::with_string(&mut svg, SIZE), figures)
         .expect("drawing into memory does not fail");
     svg
 }
 
-fn draw_on(backend: SVGBackend, figures: &[Figure]) -> Result<(), Box<dyn Error>> {
+fn draw_on(backend: SVGBackend, figures: &Figures) -> Result<(), Box<dyn Error>> {
     let area = backend.into_drawing_area();
     area.fill(&WHITE)?;
     write(&area, TITLE, 20, &BLACK, HPos::Left, (16, 24))?;
@@ -67,7 +67,7 @@ fn draw_on(backend: SVGBackend, figures: &[Figure]) -> Result<(), Box<dyn Error>
 
 fn draw_format(
     area: &Area,
-    figures: &[Figure],
+    figures: &Figures,
     format: PixelFormat,
     left: i32,
 ) -> Result<(), Box<dyn Error>> {
@@ -88,14 +88,10 @@ fn draw_format(
         )?;
     }
     for (row, geometry) in GEOMETRIES.iter().enumerate() {
-        // The first is of one thread and float32.
-        let figure = figures.iter().find(|figure| {
-            let of_figure = (figure.geometry, figure.layout, figure.format);
-            of_figure == (*geometry, Layout::Interleaved, format)
-        });
-        let Some(figure) = figure else { continue };
-        let opencv = figure.opencv.as_ref().map(|peer| peer.over_limit);
-        draw_row(area, left, row_y(row), figure.over_limit, opencv)?;
+        let case = figures.main(&case_name(*geometry, Layout::Interleaved, format));
+        let over_limit = |row| figures.times.ratio(row, case.limit);
+        let opencv = figures.opencv(case).map(over_limit);
+        draw_row(area, left, row_y(row), over_limit(case.ours), opencv)?;
     }
     Ok(())
 }

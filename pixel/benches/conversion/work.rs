@@ -1,10 +1,10 @@
 //! The work alone, without waiting for memory: on a part of a frame that stays in the second-level
 //! cache.
 
-use crate::common::frames::{bytes, frames, name};
-use crate::common::report::{Report, Row, Times, add};
+use crate::common::frames::{bytes, frames};
+use crate::common::report::{Report, Row, Times};
 use crate::geometry::{FORMATS, GEOMETRIES, Geometry, SQUARE, USUAL, conversion};
-use crate::memory::Figure;
+use crate::memory::{Figures, case_name};
 use lipsyncframes_pixel::{Layout, PixelFormat, Sample, backend, backends};
 
 /// Conversions in a turn
@@ -34,47 +34,37 @@ fn work(backend: &str, geometry: Geometry, format: PixelFormat) -> Row<'static> 
 }
 
 /// What bounds each conversion of interleaved frames: its stages, memory, or both in turn.
-pub fn stages(report: &mut Report, figures: &[Figure]) {
-    let mut rows = Vec::new();
-    let mut add_rows = |geometry: Geometry, format| {
-        let mut add = |row| add(&mut rows, row);
+pub fn stages(report: &mut Report, figures: &Figures) {
+    let cases = GEOMETRIES
+        .into_iter()
+        .flat_map(|geometry| FORMATS.map(|format| (geometry, format)));
+    let rows = cases.clone().flat_map(|(geometry, format)| {
         // Without scaling, rows are not blended: the taps of a single row have no weight, either.
         let from = if geometry.is_scaled() { 8 } else { 1 };
         let picture = |to| in_cache(backend(), geometry.with_rows(from, to), format);
-        let all = add(work(backend(), geometry, format));
-        (all, [FEW_ROWS, MORE_ROWS].map(|to| add(picture(to))))
-    };
-    let cases: Vec<_> = GEOMETRIES
-        .into_iter()
-        .flat_map(|geometry| FORMATS.map(|format| (geometry, format)))
-        .map(|(geometry, format)| (geometry, format, add_rows(geometry, format)))
-        .collect();
-    let times = Times::measure("the work alone", &mut rows);
+        let all = work(backend(), geometry, format);
+        [all, picture(FEW_ROWS), picture(MORE_ROWS)]
+    });
+    let mut times = Times::default();
+    times.measure("the work alone", &mut rows.collect::<Vec<_>>());
 
-    let lines = cases
-        .into_iter()
-        .map(|(geometry, format, (all, [few, more]))| {
-            let row_time = times.difference(more, few) / f64::from(MORE_ROWS - FEW_ROWS);
-            let output = row_time * f64::from(geometry.to.1);
-            let work = times.median(all);
-            let figure = figures.iter().find(|figure| {
-                let of_figure = (figure.geometry, figure.layout, figure.format);
-                of_figure == (geometry, Layout::Interleaved, format)
-            });
-            let figure = figure.expect("all geometries from memory");
-            let (limit, ours) = (figure.limit, figure.ours);
-            let (less, more) = (work.min(limit), work.max(limit));
-            let overlap = match 3.0 * less > more {
-                true => format!("{:.0} %", 100.0 * (less + more - ours) / less),
-                // It is next to nothing, whether it overlaps or not.
-                false => String::new(),
-            };
-            let mut cells: Vec<String> = [work - output, output, work, limit, ours]
-                .map(|time| format!("{time:.1}"))
-                .into();
-            cells.push(overlap);
-            (format!("{geometry}: BGR to {}", name(format)), cells)
-        });
+    let lines = cases.enumerate().map(|(index, (geometry, format))| {
+        let [work, few, more] = [0, 1, 2].map(|row| 3 * index + row);
+        let row_time = times.difference(more, few) / f64::from(MORE_ROWS - FEW_ROWS);
+        let output = row_time * f64::from(geometry.to.1);
+        let work = times.median(work);
+        let name = case_name(geometry, Layout::Interleaved, format);
+        let case = figures.main(&name);
+        let [limit, ours] = [case.limit, case.ours].map(|row| figures.times.median(row));
+        let (less, more) = (work.min(limit), work.max(limit));
+        let overlap = match 3.0 * less > more {
+            true => format!("{:.0} %", 100.0 * (less + more - ours) / less),
+            // It is next to nothing, whether it overlaps or not.
+            false => String::new(),
+        };
+        let cells = [work - output, output, work, limit, ours].map(|time| format!("{time:.1}"));
+        (name, [&cells[..], &[overlap]].concat())
+    });
     report.table(
         "Stage by stage, one thread: microseconds for a frame",
         &[
@@ -89,35 +79,20 @@ pub fn stages(report: &mut Report, figures: &[Figure]) {
     );
 }
 
-/// What each backend gains.
+/// What each backend takes, and how many times as long the next lower one does.
 pub fn backends_in_turn(report: &mut Report) {
     let mut rows = Vec::new();
-    let mut names = Vec::new();
     for geometry in [USUAL, SQUARE] {
         for format in FORMATS {
+            let base = rows.len();
             for backend in backends() {
-                rows.push(work(backend, geometry, format));
-                names.push((geometry, format, backend));
+                let name = case_name(geometry, Layout::Interleaved, format);
+                let row = work(backend, geometry, format).named(format!("{name}, {backend}"));
+                // The one before, which is faster
+                rows.push(row.compared_to(base.max(rows.len().saturating_sub(1))));
             }
         }
     }
-    let times = Times::measure("backends", &mut rows);
-    let lines = names
-        .iter()
-        .enumerate()
-        .map(|(row, &(geometry, format, backend))| {
-            let gain = match names.get(row + 1) {
-                Some(&next) if (next.0, next.1) == (geometry, format) => {
-                    format!("{:.2}", times.ratio(row + 1, row))
-                }
-                _ => String::new(),
-            };
-            let name = format!("{geometry}: BGR to {}, {backend}", name(format));
-            (name, vec![format!("{:.1}", times.median(row)), gain])
-        });
-    report.table(
-        "Backends: the work alone, one thread",
-        &["us", "times as fast as the next"],
-        lines.collect(),
-    );
+    let title = "Backends: the work alone, one thread; the ratio is to the next higher one";
+    report.section(title, rows);
 }

@@ -1,32 +1,38 @@
-//! What memory costs: the rows that others are compared to.
+//! What memory costs: the time that no conversion can be below.
 
-use crate::report::Row;
+use crate::common::frames::bytes;
+use crate::common::report::Row;
+use lipsyncframes_pixel::{PixelFormat, Source, Target};
 use std::hint::black_box;
 
-/// Reads the first `read_bytes` of every frame and writes `out_bytes`, as any conversion must.
-///
-/// It reads `parts` parts of the frame side by side. Four are the fastest way of those tried: over 64
-/// frames on a virtual Xeon with AMX, from start to end, which is one part, took 1.3 to 1.4 times as
-/// long, and fetching ahead, as the conversion does, took at most an eighth off that. Two, three and
-/// eight parts took up to 1.1 times as long. In cache, all were the same.
-pub fn streaming<'a>(
-    name: impl Into<String>,
-    frames: &'a [Vec<u8>],
-    read_bytes: usize,
-    out_bytes: usize,
-    parts: usize,
-) -> Row<'a> {
-    let mut out = vec![0u8; out_bytes];
-    Row::new(name, frames.len(), move || {
+/// Parts of a frame that are read side by side. Four are the fastest way of those tried: on a virtual Xeon
+/// with AMX, from start to end, which is one part, took 1.3 to 1.4 times as long, and fetching ahead took
+/// at most an eighth off that. Two, three and eight parts took up to 1.1 times as long.
+const PARTS: usize = 4;
+
+/// Reads the rows of every frame that a picture is made of, and writes as many bytes as it has.
+pub fn row<'a>(source: &Source, target: &Target, frames: &'a [Vec<u8>]) -> Row<'a> {
+    let row_bytes = bytes(source) / source.height as usize;
+    let needed = needed_rows(source.height as usize, target.height as usize);
+    let part_rows = needed.len() / PARTS;
+    assert_eq!(part_rows * PARTS, needed.len(), "all rows are read");
+    let pixels = (target.width * target.height) as usize;
+    let out_bytes = match target.format {
+        PixelFormat::I420 => pixels * 3 / 2,
+        _ => pixels * 4,
+    };
+    let mut out = vec![0; out_bytes];
+    Row::new(frames.len(), move || {
         for (index, frame) in frames.iter().enumerate() {
-            let (blocks, _) = frame[..read_bytes].as_chunks::<128>();
-            let part_blocks = blocks.len() / parts;
-            let mut sums = [0u64; 16];
-            for index in 0..part_blocks {
-                for part in 0..parts {
-                    let words = blocks[part * part_blocks + index].as_chunks::<8>().0;
-                    for (sum, bytes) in sums.iter_mut().zip(words) {
-                        *sum ^= u64::from_le_bytes(*bytes);
+            let mut sums = [0; 16];
+            for row in 0..part_rows {
+                let parts: [_; PARTS] = std::array::from_fn(|part| {
+                    let start = needed[part * part_rows + row] * row_bytes;
+                    frame[start..start + row_bytes].as_chunks::<128>().0
+                });
+                for block in 0..parts[0].len() {
+                    for part in parts {
+                        add(&mut sums, &part[block]);
                     }
                 }
             }
@@ -37,12 +43,23 @@ pub fn streaming<'a>(
     })
 }
 
-pub fn copy(frames: &[Vec<u8>]) -> Row<'_> {
-    let mut out = frames[0].clone();
-    Row::new("memcpy of a frame", frames.len(), move || {
-        for frame in frames {
-            out.copy_from_slice(frame);
-            black_box(&mut out);
-        }
-    })
+/// Uses all bytes of `block`, in the cheapest way.
+fn add(sums: &mut [u64; 16], block: &[u8; 128]) {
+    for (sum, bytes) in sums.iter_mut().zip(block.as_chunks().0) {
+        *sum ^= u64::from_le_bytes(*bytes);
+    }
+}
+
+/// The rows, of `height`, that have a share in a picture of `target` rows.
+fn needed_rows(height: usize, target: usize) -> Vec<usize> {
+    let mut rows: Vec<usize> = (0..target)
+        .flat_map(|row| {
+            let centre = (row as f64 + 0.5) * height as f64 / target as f64 - 0.5;
+            let centre = centre.clamp(0.0, (height - 1) as f64);
+            [centre.floor() as usize, centre.ceil() as usize]
+        })
+        .collect();
+    rows.sort_unstable();
+    rows.dedup();
+    rows
 }

@@ -1,61 +1,36 @@
-//! What a frame costs, next to what memory and the alternatives cost, measured in one run.
-//!
-//! ```text
-//! cargo bench                          # tables
-//! cargo bench -- --report FILE.md      # and the same in Markdown, with plots
-//! ```
-//!
-//! docs/performance.md says how to read them.
+//! What a frame costs, next to what memory and OpenCV cost, measured in one run.
+//! docs/performance.md says how to run it and how to read its tables.
 
-mod counts;
-mod frames;
-mod kernels;
+#[path = "../common/mod.rs"]
+mod common;
+mod geometry;
 mod limits;
 mod machine;
+mod memory;
 mod opencv;
 mod plot;
-mod report;
-mod two_pass;
+mod work;
 
-use clap::Parser;
-use report::Report;
-use std::error::Error;
-use std::path::PathBuf;
+use common::report::Report;
+use memory::Figures;
 
-/// Measures what a frame costs, next to what memory and other ways cost, in a few minutes.
-#[derive(Parser)]
-#[command(bin_name = "cargo bench --")]
-struct Options {
-    /// Write the tables to FILE, with two plots beside it. Of what FILE holds already, all above
-    /// the line that marks the report stays.
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
+const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-    /// Only convert a few frames with BACKEND to FORMAT, RGBA or I420, to be counted by valgrind
-    #[arg(long, num_args = 2, value_names = ["BACKEND", "FORMAT"])]
-    convert: Vec<String>,
-
-    /// What cargo bench passes, and cargo test, which runs benches with --all-targets, does not
-    #[arg(long, hide = true)]
-    bench: bool,
-}
-
-fn main() -> Result<(), Box<dyn Error>> {
-    let options = Options::parse();
-    if let [backend, format] = &options.convert[..] {
-        return counts::convert(backend, format);
-    }
-    if !options.bench {
+fn main() -> Result<(), String> {
+    let Some(mut report) = Report::from_arguments("conversion", WORKSPACE)? else {
         return Ok(());
+    };
+    report.note(&machine::describe());
+    let mut figures = Figures::default();
+    for geometry in geometry::GEOMETRIES {
+        figures.measure(geometry);
     }
-
-    let mut report = Report::new(options.report)?;
-    report.list("The machine", &machine::describe());
-    kernels::compare(&mut report);
-    kernels::measure_work(&mut report);
-    kernels::measure_threads(&mut report);
-    kernels::measure_sizes(&mut report);
-    kernels::measure_ratios(&mut report);
-    counts::measure(&mut report);
-    Ok(report.save()?)
+    figures.main_table(&mut report);
+    report.picture(plot::TITLE, &plot::draw(&figures))?;
+    work::stages(&mut report, &figures);
+    work::backends_in_turn(&mut report);
+    figures.all_cores_table(&mut report);
+    memory::threads(&mut report);
+    figures.float16_table(&mut report);
+    report.save()
 }

@@ -1,8 +1,9 @@
-"""Scales frames with OpenCV and tells how long that took.
+"""Converts frames with OpenCV and tells how long that took.
 
 Arguments: width and height of a frame, width and height of a picture, number of frames. Reads the
-frames from standard input, answers "ready" and OpenCV's version, and then each line: "FORMAT
-THREADS" with the nanoseconds that all frames take, "picture" with the first frame in RGBA.
+frames, float32, from standard input and answers "ready". Then it answers each line
+"WAY FORMAT THREADS" with the nanoseconds that all frames take, and each line "picture WAY" with the
+first frame in RGBA.
 """
 
 import sys
@@ -13,38 +14,73 @@ import numpy
 
 width, height, out_width, out_height, count = map(int, sys.argv[1:])
 frames = [
-    numpy.frombuffer(sys.stdin.buffer.read(width * height * 12), "<f4").reshape(height, width, 3)
-    for _ in range(count)
+    numpy.frombuffer(sys.stdin.buffer.read(width * height * 12), "<f4") for _ in range(count)
 ]
-size = (out_width, out_height)
-scaled = numpy.empty((out_height, out_width, 3), numpy.float32)
-bgr = numpy.empty((out_height, out_width, 3), numpy.uint8)
-outputs = {
-    "RGBA": (cv2.COLOR_BGR2RGBA, numpy.empty((out_height, out_width, 4), numpy.uint8)),
-    "I420": (cv2.COLOR_BGR2YUV_I420, numpy.empty((out_height * 3 // 2, out_width), numpy.uint8)),
+interleaved = [frame.reshape(height, width, 3) for frame in frames]
+planar = [list(frame.reshape(3, height, width)) for frame in frames]
+
+out_shape = (out_height, out_width)
+merged = numpy.empty((height, width, 3), numpy.float32)
+scaled = numpy.empty((*out_shape, 3), numpy.float32)
+bgr = numpy.empty((*out_shape, 3), numpy.uint8)
+rgba = numpy.empty((*out_shape, 4), numpy.uint8)
+i420 = numpy.empty((out_height * 3 // 2, out_width), numpy.uint8)
+scaled_plane = numpy.empty(out_shape, numpy.float32)
+planes = [numpy.empty(out_shape, numpy.uint8) for _ in range(3)]
+alpha = numpy.full(out_shape, 255, numpy.uint8)
+
+
+def to_bytes(image, scaled, out):
+    if (width, height) != (out_width, out_height):
+        image = cv2.resize(
+            image, (out_width, out_height), dst=scaled, interpolation=cv2.INTER_LINEAR
+        )
+    cv2.convertScaleAbs(image, dst=out, alpha=255)
+
+
+def convert(frame, form):
+    to_bytes(frame, scaled, bgr)
+    if form == "RGBA":
+        cv2.cvtColor(bgr, cv2.COLOR_BGR2RGBA, dst=rgba)
+    else:
+        cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_I420, dst=i420)
+
+
+def merge_first(frame, form):
+    convert(cv2.merge(frame, dst=merged), form)
+
+
+def merge_last(frame, form):
+    for plane, out in zip(frame, planes):
+        to_bytes(plane, scaled_plane, out)
+    if form == "RGBA":
+        cv2.merge([*planes[::-1], alpha], dst=rgba)
+    else:
+        cv2.cvtColor(cv2.merge(planes, dst=bgr), cv2.COLOR_BGR2YUV_I420, dst=i420)
+
+
+ways = {
+    "interleaved": (convert, interleaved),
+    "merge-first": (merge_first, planar),
+    "merge-last": (merge_last, planar),
 }
 
-
-def convert(frame, code, out):
-    cv2.resize(frame, size, dst=scaled, interpolation=cv2.INTER_LINEAR)
-    cv2.convertScaleAbs(scaled, dst=bgr, alpha=255)
-    cv2.cvtColor(bgr, code, dst=out)
-
-
-print("ready", cv2.__version__, flush=True)
+print("ready", flush=True)
 for line in sys.stdin.buffer:
-    words = line.decode().split()
-    if words == ["picture"]:
-        code, out = outputs["RGBA"]
-        convert(frames[0], code, out)
-        sys.stdout.buffer.write(out.tobytes())
+    first, *rest = line.decode().split()
+    if first == "picture":
+        way, images = ways[rest[0]]
+        way(images[0], "RGBA")
+        sys.stdout.buffer.write(rgba.tobytes())
         sys.stdout.buffer.flush()
         continue
-    code, out = outputs[words[0]]
-    cv2.setNumThreads(int(words[1]))
-    # OpenCV starts its threads with the first work for them.
-    convert(frames[0], code, out)
+    way, images = ways[first]
+    form = rest[0]
+    cv2.setNumThreads(int(rest[1]))
+    # OpenCV starts its threads with the first work for them. The last frame has left the cache again
+    # when its turn comes.
+    way(images[-1], form)
     start = time.perf_counter_ns()
-    for frame in frames:
-        convert(frame, code, out)
+    for image in images:
+        way(image, form)
     print(time.perf_counter_ns() - start, flush=True)

@@ -1,27 +1,38 @@
 //! OpenCV, from Python: scale the floats, then to 8 bits, then to RGBA or I420.
 
-use crate::frames::rgba_bytes;
-use lipsyncframes_pixel::Source;
+use crate::common::frames::rgba_bytes;
+use crate::common::report::Row;
+use lipsyncframes_pixel::Layout;
+use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+/// For interleaved frames there is one way; planes are merged before all else, or at the end.
+pub fn ways(layout: Layout) -> &'static [&'static str] {
+    match layout {
+        Layout::Interleaved => &["interleaved"],
+        _ => &["merge-first", "merge-last"],
+    }
+}
+
 /// A Python that holds frames and converts them when asked to.
 pub struct OpenCv {
-    python: Child,
+    python: RefCell<Python>,
+    n_frames: usize,
+}
+
+struct Python {
+    process: Child,
     requests: ChildStdin,
     answers: BufReader<ChildStdout>,
-    target: (u32, u32),
-    pub n_frames: usize,
-    pub version: String,
 }
 
 impl OpenCv {
     /// None where Python has no OpenCV.
-    pub fn start(source: &Source, target: (u32, u32), frames: &[Vec<u8>]) -> Option<Self> {
-        let count = frames.len() as u32;
-        let numbers = [source.width, source.height, target.0, target.1, count];
-        let mut python = Command::new("python3")
+    pub fn start(from: (u32, u32), to: (u32, u32), frames: &[Vec<u8>]) -> Option<Self> {
+        let numbers = [from.0, from.1, to.0, to.1, frames.len() as u32];
+        let mut process = Command::new("python3")
             .args(["-c", include_str!("opencv.py")])
             .args(numbers.map(|number| number.to_string()))
             .stdin(Stdio::piped())
@@ -29,48 +40,54 @@ impl OpenCv {
             .stderr(Stdio::null())
             .spawn()
             .ok()?;
-        let requests = python.stdin.take()?;
-        let answers = BufReader::new(python.stdout.take()?);
-        let mut opencv = Self {
-            python,
+        let requests = process.stdin.take()?;
+        let answers = BufReader::new(process.stdout.take()?);
+        let mut python = Python {
+            process,
             requests,
             answers,
-            target,
-            n_frames: frames.len(),
-            version: String::new(),
         };
         for frame in frames {
-            opencv.requests.write_all(frame).ok()?;
+            python.requests.write_all(frame).ok()?;
         }
-        opencv.version = opencv.answer()?.strip_prefix("ready ")?.to_owned();
-        Some(opencv)
+        (python.answer() == "ready").then_some(Self {
+            python: RefCell::new(python),
+            n_frames: frames.len(),
+        })
     }
 
-    fn answer(&mut self) -> Option<String> {
-        let mut line = String::new();
-        self.answers.read_line(&mut line).ok()?;
-        line.strip_suffix('\n').map(str::to_owned)
-    }
-
-    /// How long all frames take to `format`, RGBA or I420.
-    pub fn convert(&mut self, format: &str, threads: usize) -> Duration {
-        writeln!(self.requests, "{format} {threads}").expect("Python is there");
-        let answer = self.answer().expect("an answer of Python");
-        Duration::from_nanos(answer.parse().expect("nanoseconds"))
+    /// Converts all frames to `format`, RGBA or I420.
+    pub fn row(&self, way: &str, format: &str, threads: usize) -> Row<'_> {
+        let request = format!("{way} {format} {threads}");
+        Row::timed(self.n_frames, move || {
+            let mut python = self.python.borrow_mut();
+            writeln!(python.requests, "{request}").expect("Python is there");
+            Duration::from_nanos(python.answer().parse().expect("nanoseconds"))
+        })
     }
 
     /// The RGBA picture of the first frame.
-    pub fn first_picture(&mut self) -> Vec<u8> {
-        let mut picture = vec![0; rgba_bytes(self.target)];
-        writeln!(self.requests, "picture").expect("Python is there");
-        self.answers.read_exact(&mut picture).expect("a picture");
+    pub fn first_picture(&self, way: &str, size: (u32, u32)) -> Vec<u8> {
+        let mut python = self.python.borrow_mut();
+        let mut picture = vec![0; rgba_bytes(size)];
+        writeln!(python.requests, "picture {way}").expect("Python is there");
+        python.answers.read_exact(&mut picture).expect("a picture");
         picture
     }
 }
 
-impl Drop for OpenCv {
+impl Python {
+    /// A line, empty where there is no more.
+    fn answer(&mut self) -> String {
+        let mut line = String::new();
+        let _ = self.answers.read_line(&mut line);
+        line.trim_end().to_owned()
+    }
+}
+
+impl Drop for Python {
     fn drop(&mut self) {
-        let _ = self.python.kill();
-        let _ = self.python.wait();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }

@@ -1,25 +1,29 @@
 //! The element in pipelines: `appsrc ! lipsyncframes ! ...`.
+//!
+//! ```text
+//! cargo bench                               # tables, also those of pixel/benches
+//! cargo bench -- --report docs/FILE.md      # and the same in Markdown
+//! ```
 
-#[path = "../pixel/benches/conversion/frames.rs"]
-mod frames;
-#[path = "../pixel/benches/conversion/plot.rs"]
-mod plot;
-#[path = "../pixel/benches/conversion/report.rs"]
-mod report;
-#[path = "../pixel/benches/conversion/two_pass.rs"]
+#[path = "../../pixel/benches/common/mod.rs"]
+#[allow(dead_code, reason = "the conversion's benchmark needs more of it")]
+mod common;
 mod two_pass;
 
-use crate::frames::{COLD, SOURCE, TARGET_SIZE, bytes, frames, planes, rgba_bytes, target};
-use crate::report::{Report, Row};
+use crate::common::frames::{SOURCE, bytes, frames, name, planes, rgba_bytes};
+use crate::common::report::{Report, Row};
 use crate::two_pass::TwoPass;
 use gst::prelude::*;
-use lipsyncframes_pixel::pool::default_threads;
-use lipsyncframes_pixel::{PixelFormat, Plan};
+use lipsyncframes_pixel::{PixelFormat, Plan, Target};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
+const TARGET_SIZE: (u32, u32) = (320, 320);
+
 const CAPS: &str = "video/x-float,format=BGR_F32LE,width=640,height=360,framerate=25/1";
+
+const JPEGENC: &str = "jpegenc quality=75 idct-method=islow";
 
 /// Frames to a buffer.
 const BATCH: usize = 25;
@@ -27,21 +31,23 @@ const BATCH: usize = 25;
 /// Batches of which the rate of JPEGs is measured.
 const BATCHES_TO_JPEG: usize = 8;
 
+/// Frames that many pipelines share
+const MANY_FRAMES: usize = 64;
+
 /// Passes in a turn of many pipelines, of which each has but four frames in a pass.
 const MANY_PASSES: usize = 4;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // Cargo test runs benches, too, with --all-targets.
-    if !std::env::args().any(|argument| argument == "--bench") {
+    let workspace = env!("CARGO_MANIFEST_DIR");
+    let Some(mut report) = Report::from_arguments("pipelines", workspace)? else {
         return Ok(());
-    }
+    };
     gst::init()?;
     gstlipsyncframes::plugin_register_static()?;
-    let mut report = Report::new(None)?;
     measure_element(&mut report);
     measure_jpeg(&mut report);
     measure_many(&mut report);
-    Ok(())
+    Ok(report.save()?)
 }
 
 /// `frames` in buffers of `batch`.
@@ -59,23 +65,22 @@ fn n_frames(buffers: &[gst::Buffer]) -> usize {
 fn pipeline<'a>(elements: &str, buffers: &'a [gst::Buffer]) -> Row<'a> {
     let n_frames = n_frames(buffers);
     let running = Running::new(elements, n_frames);
-    Row::new(elements, n_frames, move || {
+    let row = Row::new(n_frames, move || {
         running.push(buffers);
         running.wait();
-    })
+    });
+    row.named(elements)
 }
 
-pub fn measure_element(report: &mut Report) {
-    let buffers = buffers(&frames(&SOURCE, COLD), BATCH);
-    let to_i420 = "lipsyncframes n-threads=1 ! video/x-raw,format=I420";
-    let to_rgba = "lipsyncframes n-threads=1 ! video/x-raw,format=RGBA";
-    let rows = vec![
-        copy(&buffers),
-        kernel("the conversion alone, to I420", PixelFormat::I420, &buffers),
-        pipeline(to_i420, &buffers),
-        kernel("the conversion alone, to RGBA", PixelFormat::Rgba, &buffers),
-        pipeline(to_rgba, &buffers),
-    ];
+fn measure_element(report: &mut Report) {
+    let buffers = buffers(&frames(&SOURCE, 2 * BATCH), BATCH);
+    let mut rows = vec![copy(&buffers)];
+    for format in [PixelFormat::I420, PixelFormat::Rgba] {
+        rows.push(conversion(format, &buffers));
+        let format = name(format);
+        let elements = format!("lipsyncframes n-threads=1 ! video/x-raw,format={format}");
+        rows.push(pipeline(&elements, &buffers));
+    }
     let title = "The element: appsrc ! lipsyncframes ! fakesink, 640x360 to 320x320, batches of 25";
     let times = report.section(title, rows);
     report.note(&format!(
@@ -88,21 +93,22 @@ pub fn measure_element(report: &mut Report) {
 
 fn copy(buffers: &[gst::Buffer]) -> Row<'_> {
     let mut copy = vec![0; buffers[0].size()];
-    Row::new("memcpy of the input", n_frames(buffers), move || {
+    let row = Row::new(n_frames(buffers), move || {
         for buffer in buffers {
             copy.copy_from_slice(&buffer.map_readable().expect("readable"));
             black_box(&mut copy);
         }
-    })
+    });
+    row.named("memcpy of the input")
 }
 
 /// What the element does with the frames, without the element.
-fn kernel<'a>(name: &str, format: PixelFormat, buffers: &'a [gst::Buffer]) -> Row<'a> {
-    let target = target(format);
+fn conversion(format: PixelFormat, buffers: &[gst::Buffer]) -> Row<'_> {
+    let target = Target::new(format, TARGET_SIZE.0, TARGET_SIZE.1);
     let mut plan = Plan::new(SOURCE, target).expect("a valid plan");
     // fakesink keeps the last frame, so that the element's pool uses two buffers in turn.
     let mut outs = [(); 2].map(|()| vec![0; rgba_bytes(TARGET_SIZE)]);
-    Row::new(name, n_frames(buffers), move || {
+    let row = Row::new(n_frames(buffers), move || {
         for buffer in buffers {
             let batch = buffer.map_readable().expect("readable");
             for (index, frame) in batch.chunks_exact(bytes(&SOURCE)).enumerate() {
@@ -112,29 +118,23 @@ fn kernel<'a>(name: &str, format: PixelFormat, buffers: &'a [gst::Buffer]) -> Ro
                 black_box(out);
             }
         }
-    })
+    });
+    row.named(format!("the conversion alone, to {}", name(format)))
 }
 
-pub fn measure_jpeg(report: &mut Report) {
+fn measure_jpeg(report: &mut Report) {
     let frames = frames(&SOURCE, BATCH);
     // Several, so that two threads have the time to fall into step.
     let batch = &buffers(&frames, BATCH)[0];
     let buffers = vec![batch.clone(); BATCHES_TO_JPEG];
-    let mut rows = vec![
-        two_pass_jpeg("two passes, then jpegenc, on one thread", &frames, 1),
-        two_pass_jpeg(
-            "two passes, rows over all cores, then jpegenc",
-            &frames,
-            default_threads(),
-        ),
-    ];
+    let mut rows = vec![two_pass_jpeg(&frames)];
     for elements in [
-        "lipsyncframes n-threads=1 ! jpegenc quality=75 idct-method=islow",
-        "lipsyncframes ! jpegenc quality=75 idct-method=islow",
-        "lipsyncframes n-threads=1 ! queue ! jpegenc quality=75 idct-method=islow",
-        "lipsyncframes ! queue ! jpegenc quality=75 idct-method=islow",
+        "lipsyncframes n-threads=1",
+        "lipsyncframes",
+        "lipsyncframes n-threads=1 ! queue",
+        "lipsyncframes ! queue",
     ] {
-        rows.push(pipeline(elements, &buffers));
+        rows.push(pipeline(&format!("{elements} ! {JPEGENC}"), &buffers));
     }
     let times = report.section("To JPEG: batches of 25, BGR 640x360 to 320x320", rows);
     let milliseconds = |row: usize| times.median(row) * BATCH as f64 / 1e3;
@@ -143,36 +143,34 @@ pub fn measure_jpeg(report: &mut Report) {
          lipsyncframes ! jpegenc on one thread, the medians: {:.0} JPEGs a second. With a queue \
          between them, and all cores, it is {:.2} times as many.",
         milliseconds(0),
-        milliseconds(2),
-        1e6 / times.median(2),
-        times.ratio(2, 5),
+        milliseconds(1),
+        1e6 / times.median(1),
+        times.ratio(1, 4),
     ));
 }
 
-/// The first system's way to JPEGs, one frame after the other.
-fn two_pass_jpeg<'a>(name: &str, frames: &'a [Vec<u8>], threads: usize) -> Row<'a> {
-    let mut two_pass = TwoPass::new(&SOURCE, TARGET_SIZE, threads);
-    let mut encoder = gst_check::Harness::new_parse(
-        "videoconvert ! video/x-raw,format=I420,colorimetry=1:4:0:0 \
-         ! jpegenc quality=75 idct-method=islow",
-    );
+/// The first system's way to JPEGs, on one thread, one frame after the other.
+fn two_pass_jpeg(frames: &[Vec<u8>]) -> Row<'_> {
+    let two_pass = TwoPass::new(&SOURCE, TARGET_SIZE);
+    let mut encoder = gst_check::Harness::new_parse(&format!(
+        "videoconvert ! video/x-raw,format=I420,colorimetry=1:4:0:0 ! {JPEGENC}"
+    ));
     encoder.set_src_caps_str("video/x-raw,format=RGBA,width=320,height=320,framerate=25/1");
-    Row::new(name, frames.len(), move || {
+    let row = Row::new(frames.len(), move || {
         for frame in frames {
-            let picture = gst::Buffer::from_slice(two_pass.convert(frame).to_vec());
+            let picture = gst::Buffer::from_slice(two_pass.convert(frame));
             black_box(encoder.push_and_pull(picture).expect("a JPEG"));
         }
-    })
+    });
+    row.named("two passes, then jpegenc")
 }
 
 /// Many pipelines for the cores, and as few as two, with the same frames in the same batches.
-pub fn measure_many(report: &mut Report) {
-    let buffers = buffers(&frames(&SOURCE, COLD), 4);
+fn measure_many(report: &mut Report) {
+    let buffers = buffers(&frames(&SOURCE, MANY_FRAMES), 4);
     let mut rows = Vec::new();
-    for elements in [
-        "lipsyncframes ! video/x-raw,format=I420",
-        "lipsyncframes ! jpegenc quality=75 idct-method=islow",
-    ] {
+    let to_jpeg = format!("lipsyncframes ! {JPEGENC}");
+    for elements in ["lipsyncframes ! video/x-raw,format=I420", &to_jpeg] {
         let base = rows.len();
         for count in [2, 16] {
             let buffers = &buffers;
@@ -180,13 +178,13 @@ pub fn measure_many(report: &mut Report) {
                 .chunks(buffers.len() / count)
                 .map(|share| (Running::new(elements, n_frames(share)), share))
                 .collect();
-            let name = format!("{count} of {elements}");
-            let row = Row::new(name, COLD, move || {
+            let row = Row::new(MANY_FRAMES, move || {
                 shares
                     .iter()
                     .for_each(|(running, share)| running.push(share));
                 shares.iter().for_each(|(running, _)| running.wait());
             });
+            let row = row.named(format!("{count} of {elements}"));
             rows.push(row.passes(MANY_PASSES).compared_to(base));
         }
     }

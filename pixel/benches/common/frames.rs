@@ -1,10 +1,9 @@
 //! The frames that everything here works on.
 
+use half::f16;
 use lipsyncframes_pixel::{
     ChannelOrder, FloatFormat, Layout, PixelFormat, Plane, Planes, Range, Sample, Source, Target,
 };
-
-use half::f16;
 
 /// What the usual network emits.
 pub const SOURCE: Source = Source {
@@ -18,16 +17,8 @@ pub const SOURCE: Source = Source {
     range: Range::Unit,
 };
 
-pub const TARGET_SIZE: (u32, u32) = (320, 320);
-
-/// Distinct frames: more than the caches hold, and few enough to stay in them.
-pub const COLD: usize = 64;
-pub const WARM: usize = 4;
-
-/// The usual frame in `format`.
-pub fn target(format: PixelFormat) -> Target {
-    Target::new(format, TARGET_SIZE.0, TARGET_SIZE.1)
-}
+/// Bytes of frames of which the caches hold little until their next turn.
+pub const MORE_THAN_THE_CACHE: usize = 72 << 20;
 
 /// As GStreamer writes it.
 pub fn name(format: PixelFormat) -> String {
@@ -36,7 +27,7 @@ pub fn name(format: PixelFormat) -> String {
 
 /// Bytes of a frame of `source`.
 pub fn bytes(source: &Source) -> usize {
-    source.width as usize * source.height as usize * 3 * size_of::<f32>()
+    source.width as usize * source.height as usize * 3 * source.format.sample.bytes()
 }
 
 /// Bytes of a picture in RGBA, and no less than one in any format.
@@ -44,7 +35,12 @@ pub fn rgba_bytes((width, height): (u32, u32)) -> usize {
     width as usize * height as usize * 4
 }
 
-/// `count` distinct frames of `source`, with samples from 0 to 1.
+/// Distinct frames of `source`, more than the caches hold.
+pub fn many_frames(source: &Source) -> Vec<Vec<u8>> {
+    frames(source, MORE_THAN_THE_CACHE / bytes(source) + 1)
+}
+
+/// `count` distinct frames of `source`, of float32 from 0 to 1. Planar or not, they are as large.
 ///
 /// What the samples are matters to jpegenc only, to which these cost what a face costs: at 320x320
 /// and quality 75, 2.09 million instructions and 11.1 kB for one of them, 2.09 million and 11.0 kB

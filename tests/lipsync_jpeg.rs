@@ -255,12 +255,14 @@ fn a_contact_sheet_shows_large_frames_smaller_pixel_for_pixel() {
     // Stretched from 8x8: their pixels are not square.
     folder.write("raw", &grey_frames(2));
     for encoder in ["jpegenc", "pngenc"] {
-        let run = run(program()
-            .arg("--raw")
-            .arg(folder.path("raw"))
-            .args(["--width", "8", "--height", "8", "--size", "640x360"])
-            .args(["--encoder", encoder, "--contact-sheet"])
-            .arg(folder.path("sheet.png")));
+        let run = patience::output(
+            program()
+                .arg("--raw")
+                .arg(folder.path("raw"))
+                .args(["--width", "8", "--height", "8", "--size", "640x360"])
+                .args(["--encoder", encoder, "--contact-sheet"])
+                .arg(folder.path("sheet.png")),
+        );
         assert!(run.status.success(), "{encoder}: {run:?}");
         let sheet = decode(&folder.read("sheet.png"), ImageFormat::Png);
         assert_eq!(sheet.dimensions(), (2 * 328 + 8, 188 + 8), "{encoder}");

@@ -96,6 +96,7 @@ fn expected(format: FloatFormat, range: Range, width: usize, height: usize) -> V
                     Range::Unit => level / 255.0,
                     Range::SignedUnit => (level - 127.5) / 127.5,
                     Range::Byte => level,
+                    _ => panic!("{range:?} is not known here"),
                 };
             }
         }
@@ -109,6 +110,7 @@ fn expected(format: FloatFormat, range: Range, width: usize, height: usize) -> V
             .iter()
             .flat_map(|&sample| f16::from_f32(sample as f32).to_le_bytes())
             .collect(),
+        sample => panic!("{sample:?} is not known here"),
     }
 }
 
@@ -124,7 +126,7 @@ fn every_format_range_size_and_number_of_threads() {
                 for (format, name) in float_formats() {
                     for (range, _) in RANGES {
                         let (columns, rows) = (width as u32, height as u32);
-                        let plan = ToFloat::new(rgb.0, columns, rows, format, range).unwrap();
+                        let mut plan = ToFloat::new(rgb.0, columns, rows, format, range).unwrap();
                         let expected = expected(format, range, width, height);
                         for threads in [1, 2, 3, 16] {
                             let mut floats = vec![0xff; plan.target_bytes()];
@@ -160,7 +162,7 @@ fn there_and_back_is_the_identity() {
         .collect();
     for (format, name) in float_formats() {
         for (range, _) in RANGES {
-            let there = ToFloat::new(PixelFormat::Rgb, 16, 16, format, range).unwrap();
+            let mut there = ToFloat::new(PixelFormat::Rgb, 16, 16, format, range).unwrap();
             let mut floats = vec![0; there.target_bytes()];
             there.convert(&levels, 48, &mut floats, 1).unwrap();
             let source = Source {
@@ -211,7 +213,7 @@ fn what_does_not_fit_is_refused() {
         assert_eq!(error.to_string(), message);
     }
 
-    let plan = new(PixelFormat::Rgb, 4, 2).unwrap();
+    let mut plan = new(PixelFormat::Rgb, 4, 2).unwrap();
     let mut floats = [0xff; 96];
     for (source, stride, target, message) in [
         (24, 12, 95, "target of 95 bytes: a frame is 96 bytes"),

@@ -28,6 +28,7 @@ fn name(format: PixelFormat) -> &'static str {
         PixelFormat::Bgrx => "BGRx",
         PixelFormat::Rgb => "RGB",
         PixelFormat::Bgr => "BGR",
+        _ => panic!("{format:?} is not known here"),
     }
 }
 

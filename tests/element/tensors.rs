@@ -19,6 +19,7 @@ fn assert_converted(properties: &str, dimensions: &str, frames: usize, source: S
     let types = match source.format.sample {
         Sample::F32 => "float32",
         Sample::F16 => "float16",
+        sample => panic!("{sample:?} is not known here"),
     };
     let mut setup = Setup::new(properties)
         .downstream(RGB)

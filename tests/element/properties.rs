@@ -36,7 +36,7 @@ fn range_takes_effect_while_playing() {
     assert_eq!(converted(&mut setup, 0.25), 159);
     setup.element.set_property_from_str("range", "byte");
     assert_eq!(converted(&mut setup, 1.0), 1);
-    assert_eq!(converted(&mut setup, 254.5), 254);
+    assert_eq!(converted(&mut setup, 254.5), 255);
     assert_eq!(converted(&mut setup, 300.0), 255);
 }
 

@@ -231,7 +231,7 @@ impl<'a> Plane<'a> {
 
     /// Cuts off everything above `row`. The last rows may lack their padding, so the cut can lie
     /// beyond the end.
-    fn split_off_top(&mut self, row: usize) -> Self {
+    pub(crate) fn split_off_top(&mut self, row: usize) -> Self {
         let data = std::mem::take(&mut self.data);
         let (top, rest) = data.split_at_mut((row * self.stride).min(data.len()));
         self.data = rest;

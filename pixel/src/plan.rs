@@ -150,7 +150,7 @@ impl Plan {
         while self.scratch.len() < threads {
             self.scratch.push(Scratch::new(&self.recipe));
         }
-        self.share.prepare(threads).map_err(ConvertError::Pool)?;
+        self.share.prepare(threads)?;
 
         self.paint_borders(&mut target);
         let mut rest = self.crop_to_picture(target);

@@ -2,7 +2,7 @@
 
 use crate::arithmetic::{Range, SampleScale};
 use crate::error::{self, ConvertError, PlanError};
-use crate::format::{FloatFormat, Layout, PixelFormat, Sample};
+use crate::format::{FloatFormat, Layout, PixelFormat, Plane, Planes, Sample};
 use crate::pool;
 use crate::share::{Share, threads_worth};
 
@@ -117,26 +117,24 @@ impl ToFloat {
         error::check_plane(0, source, stride, row_bytes, height)?;
         error::check_target(target, self.target_bytes())?;
 
+        let threads = self.share.threads(self.threads(threads));
+        self.share.prepare(threads)?;
         let mut share = std::mem::take(&mut self.share);
-        let threads = share.threads(self.threads(threads));
-        share.prepare(threads).map_err(ConvertError::Pool)?;
         let n_bands = Share::bands(threads).min(height);
         let first_row = |band: usize| band * height / n_bands;
-        let plane_row_bytes = self.plane_row_bytes();
         let mut rest = self.planes(target);
         let bands = (0..n_bands).map(|band| {
             let rows = first_row(band)..first_row(band + 1);
-            let bytes = rows.len() * plane_row_bytes;
-            let planes = rest.each_mut().map(|plane| split_off_start(plane, bytes));
+            let planes = rest.each_mut().map(|plane| plane.split_off_top(rows.len()));
             (rows, planes)
         });
         let workers = &mut [(); pool::MAX_THREADS][..threads];
         share.run(workers, bands, |(), (rows, mut planes)| {
-            for row in rows {
+            for (index, row) in rows.enumerate() {
                 let pixels = &source[row * stride..][..row_bytes];
                 let out = planes
                     .each_mut()
-                    .map(|plane| split_off_start(plane, plane_row_bytes));
+                    .map(|plane| plane.row(index, plane.stride));
                 self.convert_row(pixels, out);
             }
         });
@@ -145,15 +143,11 @@ impl ToFloat {
     }
 
     /// The planes of a float frame; the first is all of it where it is interleaved.
-    fn planes<'a>(&self, frame: &'a mut [u8]) -> [&'a mut [u8]; 3] {
-        match self.target.layout {
-            Layout::Interleaved => [frame, &mut [], &mut []],
-            Layout::Planar => {
-                let (first, rest) = frame.split_at_mut(frame.len() / 3);
-                let (second, third) = rest.split_at_mut(rest.len() / 2);
-                [first, second, third]
-            }
-        }
+    fn planes<'a>(&self, frame: &'a mut [u8]) -> Planes<'a> {
+        let stride = self.plane_row_bytes();
+        let planes = frame.chunks_exact_mut(stride * self.height);
+        let mut planes = planes.map(|data| Plane { data, stride });
+        std::array::from_fn(|_| planes.next().unwrap_or_default())
     }
 
     fn plane_row_bytes(&self) -> usize {
@@ -203,14 +197,6 @@ impl ToFloat {
             }
         }
     }
-}
-
-/// Cuts the first `bytes` off `plane`, or all of it where it is not as long.
-fn split_off_start<'a>(plane: &mut &'a mut [u8], bytes: usize) -> &'a mut [u8] {
-    let whole = std::mem::take(plane);
-    let (start, rest) = whole.split_at_mut(bytes.min(whole.len()));
-    *plane = rest;
-    start
 }
 
 /// The nearest float16, where there is a tie the even one. For 0 and for what is a normal float16.

@@ -80,6 +80,11 @@ impl Columns {
         self.source_width
     }
 
+    /// Where the source pixels end that are needed to make the first `width` pixels.
+    pub fn source_end(&self, width: usize) -> usize {
+        self.taps[width - 1].second + 1
+    }
+
     /// Pixels that are made.
     pub fn width(&self) -> usize {
         self.taps.len()

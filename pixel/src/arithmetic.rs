@@ -36,6 +36,9 @@ pub enum Quantization {
     Limited,
 }
 
+/// Deep samples of a pixel: red, green and blue in the order of the source, and one that counts for nothing.
+pub const DEEP_PIXEL: usize = 4;
+
 /// The deep sample of level 255.
 pub const DEEPEST: i16 = 255 << 7;
 
@@ -101,7 +104,7 @@ pub fn taps(source: usize, target: usize) -> Vec<Tap> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Component {
     /// In 16384ths, in the order of the deep samples of a pixel; the fourth is 0.
-    pub factors: [i16; 4],
+    pub factors: [i16; DEEP_PIXEL],
     /// With the half that makes the shift round
     pub offset: i32,
 }

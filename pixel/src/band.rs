@@ -1,10 +1,10 @@
 //! Converting a band: some consecutive rows of the output, independent of all others.
 
-use crate::arithmetic::{SampleScale, Tap, YCbCr};
+use crate::arithmetic::{DEEP_PIXEL, SampleScale, Tap, YCbCr};
 use crate::format::{FloatFormat, Layout, PixelFormat, Planes};
 use crate::kernel::{
-    BLOCK, BlendedRow, Chroma, Columns, DEEP_PIXEL, Kernels, PixelBytes, READABLE_AFTER_ROW,
-    Samples, SourceRow, deep_row_samples,
+    BLOCK, BlendedRow, Chroma, Columns, Kernels, PixelBytes, READABLE_AFTER_ROW, Samples,
+    SourceRow, deep_row_samples,
 };
 
 /// Everything that the bands of a conversion have in common.

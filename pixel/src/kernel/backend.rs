@@ -4,9 +4,11 @@
 macro_rules! backend {
     ($name:literal, $simd:ident, $features:literal, $is_there:expr) => {
         /// The kernels, if this processor can run them.
-        pub fn kernels() -> Option<&'static $crate::kernel::Kernels> {
+        pub fn kernels() -> Option<&'static $crate::kernel::interface::Kernels> {
             use $crate::arithmetic::Component;
-            use $crate::kernel::{BlendedRow, Chroma, Columns, Kernels, PixelBytes, SourceRow, stages};
+            use $crate::kernel::columns::Columns;
+            use $crate::kernel::interface::{BlendedRow, Chroma, Kernels, PixelBytes, SourceRow};
+            use $crate::kernel::stages;
 
             static KERNELS: Kernels = Kernels {
                 name: $name,
@@ -17,7 +19,7 @@ macro_rules! backend {
             };
 
             $crate::kernel::backend::entry!($simd, $features,
-                scale_row(row: SourceRow, columns: &Columns, scratch: &mut [i16], out: &mut [i16]));
+                scale_row(row: SourceRow, columns: &Columns, unscaled: &mut [i16], out: &mut [i16]));
             $crate::kernel::backend::entry!($simd, $features,
                 write_rgb(row: BlendedRow, bytes: &PixelBytes, out: &mut [u8]));
             $crate::kernel::backend::entry!($simd, $features,

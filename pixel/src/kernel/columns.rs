@@ -1,7 +1,6 @@
 //! The horizontal taps of a plan, as the kernels want them.
 
-use super::DEEP_PIXEL;
-use crate::arithmetic::{self, Tap};
+use crate::arithmetic::{self, DEEP_PIXEL, Tap};
 use crate::format::Layout;
 
 /// The taps of a row, and which shorter way there may be.
@@ -10,9 +9,8 @@ pub struct Columns {
     pub taps: Vec<Tap>,
     source_width: usize,
     pub scaling: Scaling,
-    /// For each pixel that is made, the first sample of its first tap in a row of triples (three
-    /// samples a pixel) or quads (four). With [`weights`](Self::weights), padded to a multiple of
-    /// [`BLOCK`](Self::BLOCK) pixels, and
+    /// For each pixel that is made, the first sample of its first tap in a row of three samples a pixel,
+    /// and of four. Like [`weights`](Self::weights), padded to a multiple of [`BLOCK`](Self::BLOCK) pixels.
     starts: [Vec<u32>; 2],
     /// The weight of the second tap in 32768ths, for each sample of each pixel
     weights: Vec<i16>,
@@ -32,7 +30,7 @@ pub enum Scaling {
 
 impl Columns {
     /// Pixels of a multiple of which there are starts and weights.
-    pub const BLOCK: usize = 16;
+    const BLOCK: usize = 16;
 
     pub fn new(source: usize, target: usize) -> Self {
         let taps = arithmetic::taps(source, target);

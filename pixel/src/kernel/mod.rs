@@ -14,6 +14,7 @@ mod backend;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod columns;
+mod interface;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod scalar;
@@ -24,113 +25,12 @@ mod sse41;
 mod stages;
 
 pub use columns::Columns;
+pub use interface::*;
 
-use crate::arithmetic::{Component, SampleScale};
-use crate::format::Sample;
 use std::sync::LazyLock;
 
 /// Environment variable that names the backend to use.
 const VARIABLE: &str = "LIPSYNCFRAMES_BACKEND";
-
-/// Samples of a pixel in a deep row.
-pub const DEEP_PIXEL: usize = 4;
-
-/// Samples that a deep row must have for a row of `width` pixels: kernels work on whole vectors, and
-/// read and write beyond its end.
-pub fn deep_row_samples(width: usize) -> usize {
-    DEEP_PIXEL * width.next_multiple_of(64) + 64
-}
-
-/// Pixels of which kernels write a whole number.
-pub const BLOCK: usize = 16;
-
-/// Bytes that a kernel may read after a source row, for the same reason.
-pub const READABLE_AFTER_ROW: usize = 512;
-
-/// One source row, and [`READABLE_AFTER_ROW`] bytes after it, of each plane if there are several.
-#[derive(Debug, Clone, Copy)]
-pub struct SourceRow<'a> {
-    pub sample: Sample,
-    pub samples: Samples<'a>,
-    pub scale: SampleScale,
-    /// Bytes from where it is to what is read some time later, and asked for meanwhile
-    pub ahead: usize,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub enum Samples<'a> {
-    Interleaved(&'a [u8]),
-    /// The rows of the three planes, in the order in which the frame has them
-    Planar([&'a [u8]; 3]),
-}
-
-/// A deep row between two others: `lerp(top, bottom, weight)`.
-///
-/// Kernels blend it as they use it, which saves storing it and loading it again.
-#[derive(Debug, Clone, Copy)]
-pub struct BlendedRow<'a> {
-    pub top: &'a [i16],
-    pub bottom: &'a [i16],
-    /// Samples of a pixel: [`DEEP_PIXEL`], or 3 as [`Columns::deep_pixel`] says
-    pub pixel: usize,
-    /// Of the bottom row, in 16384ths
-    pub weight: i16,
-}
-
-/// What the bytes of a pixel of the RGB family are.
-#[derive(Debug)]
-pub struct PixelBytes {
-    /// Which sample of a deep pixel each byte is; 3 for what is always 255
-    pub channels: Vec<usize>,
-    /// For four pixels, which of the bytes of four deep pixels each byte is; 128 for none
-    pub control: [u8; 16],
-    /// 255 where the byte is always 255
-    pub always: [u8; 16],
-}
-
-impl PixelBytes {
-    pub fn new(channels: Vec<usize>) -> Self {
-        let (mut control, mut always) = ([128; 16], [0; 16]);
-        for pixel in 0..4 {
-            for (byte, &channel) in channels.iter().enumerate() {
-                let at = channels.len() * pixel + byte;
-                match channel {
-                    3 => always[at] = 255,
-                    _ => control[at] = (DEEP_PIXEL * pixel + channel) as u8,
-                }
-            }
-        }
-        Self {
-            channels,
-            control,
-            always,
-        }
-    }
-}
-
-/// Where chroma goes.
-pub enum Chroma<'a> {
-    /// A row of Cb and one of Cr
-    Planar(&'a mut [u8], &'a mut [u8]),
-    /// Cb and Cr side by side
-    Interleaved(&'a mut [u8]),
-}
-
-/// The inner loops of a conversion.
-pub struct Kernels {
-    /// The backend's name, as `stats` shows it and [`VARIABLE`] takes it
-    pub name: &'static str,
-    /// Reads a row, and scales it to the width of the picture. `scratch` has room for a deep row of the
-    /// source's width.
-    pub scale_row: fn(row: SourceRow, columns: &Columns, scratch: &mut [i16], out: &mut [i16]),
-    /// A row as pixels of the RGB family, 3 or 4 bytes each; of 3, with room for four bytes more
-    pub write_rgb: fn(row: BlendedRow, bytes: &PixelBytes, out: &mut [u8]),
-    /// A row as luma, and as it is, blended, with four samples a pixel
-    pub write_luma: fn(row: BlendedRow, luma: &Component, blended: &mut [i16], out: &mut [u8]),
-    /// Chroma of two such rows, of the mean of each 2x2 pixels. Where the width is odd, the rows have the
-    /// last pixel once more.
-    pub write_chroma: fn(rows: [&[i16]; 2], components: [&Component; 2], out: Chroma),
-}
 
 /// The backends that this machine can run, the fastest first.
 pub fn available() -> impl Iterator<Item = &'static Kernels> {

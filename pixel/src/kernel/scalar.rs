@@ -1,8 +1,8 @@
 //! The specification: what every backend computes, one sample after the other.
 
 use super::columns::Columns;
-use super::{BlendedRow, Chroma, DEEP_PIXEL, Kernels, PixelBytes, Samples, SourceRow};
-use crate::arithmetic::{Component, DEEPEST, SampleScale};
+use super::interface::{BlendedRow, Chroma, Kernels, PixelBytes, Samples, SourceRow};
+use crate::arithmetic::{Component, DEEP_PIXEL, DEEPEST, SampleScale};
 use crate::format::{Layout, Sample};
 
 pub static KERNELS: Kernels = Kernels {
@@ -62,7 +62,7 @@ fn float(samples: &[u8], index: usize, sample: Sample) -> f32 {
     }
 }
 
-fn scale_row(row: SourceRow, columns: &Columns, _scratch: &mut [i16], out: &mut [i16]) {
+fn scale_row(row: SourceRow, columns: &Columns, _unscaled: &mut [i16], out: &mut [i16]) {
     let sample = |pixel: usize, channel: usize| {
         let float = match row.samples {
             Samples::Interleaved(samples) => float(samples, 3 * pixel + channel, row.sample),

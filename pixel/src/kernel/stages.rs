@@ -4,8 +4,8 @@
 //! into them; what is unsafe here is unsafe because of those.
 
 use super::columns::{Columns, Scaling};
-use super::{BlendedRow, Chroma, DEEP_PIXEL, PixelBytes, Samples, SourceRow};
-use crate::arithmetic::{Component, DEEPEST, SampleScale};
+use super::interface::{BlendedRow, Chroma, PixelBytes, Samples, SourceRow};
+use crate::arithmetic::{Component, DEEP_PIXEL, DEEPEST, SampleScale};
 use crate::format::Sample;
 use std::ops::Range;
 

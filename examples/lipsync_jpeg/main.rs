@@ -15,6 +15,7 @@
 //! ```
 
 mod contact_sheet;
+mod frames;
 mod options;
 mod output;
 mod pipeline;

@@ -1,17 +1,12 @@
 //! Where the float frames come from, and how they get into the pipeline.
 
+use crate::frames::Frames;
 use crate::options::{Options, is_standard_stream};
 use crate::video;
 use gstlipsyncframes::media::float_video::{FloatVideoInfo, MEDIA_TYPE};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
-
-/// A source of frames, one after another.
-pub trait Frames: Send {
-    /// Fills `frame`, which has the size of one. False where there are no more.
-    fn next_frame(&mut self, frame: &mut [u8]) -> Result<bool, String>;
-}
 
 pub struct Source {
     pub frames: Box<dyn Frames>,

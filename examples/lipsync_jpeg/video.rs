@@ -1,7 +1,7 @@
 //! A video as a stand-in for a network: decoded, scaled and turned into floats.
 
+use crate::frames::Frames;
 use crate::pipeline::{describe_error, make_element};
-use crate::source::Frames;
 use gst::prelude::*;
 use gst_video::prelude::*;
 use gstlipsyncframes::lipsyncframes::LipSyncFramesRange;

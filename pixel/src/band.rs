@@ -76,11 +76,7 @@ pub struct SourceGeometry {
 impl SourceGeometry {
     /// Bytes of a row of a plane, or of the only one.
     fn row_bytes(&self) -> usize {
-        let samples = match self.format.layout {
-            Layout::Interleaved => 3 * self.width,
-            Layout::Planar => self.width,
-        };
-        samples * self.format.sample.bytes()
+        self.format.row_bytes(self.width)
     }
 
     fn planes(&self) -> usize {

@@ -126,6 +126,15 @@ impl FloatFormat {
         }
     }
 
+    /// Bytes of a row of `width` pixels: of all of it, or of a plane's.
+    pub(crate) fn row_bytes(self, width: usize) -> usize {
+        let samples = match self.layout {
+            Layout::Interleaved => 3 * width,
+            Layout::Planar => width,
+        };
+        samples * self.sample.bytes()
+    }
+
     /// Bytes of a frame.
     pub(crate) fn frame_bytes(self, width: usize, height: usize) -> usize {
         width * height * 3 * self.sample.bytes()

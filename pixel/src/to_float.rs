@@ -144,18 +144,10 @@ impl ToFloat {
 
     /// The planes of a float frame; the first is all of it where it is interleaved.
     fn planes<'a>(&self, frame: &'a mut [u8]) -> Planes<'a> {
-        let stride = self.plane_row_bytes();
+        let stride = self.target.row_bytes(self.width);
         let planes = frame.chunks_exact_mut(stride * self.height);
         let mut planes = planes.map(|data| Plane { data, stride });
         std::array::from_fn(|_| planes.next().unwrap_or_default())
-    }
-
-    fn plane_row_bytes(&self) -> usize {
-        let samples = match self.target.layout {
-            Layout::Interleaved => 3 * self.width,
-            Layout::Planar => self.width,
-        };
-        samples * self.target.sample.bytes()
     }
 
     fn convert_row(&self, pixels: &[u8], out: [&mut [u8]; 3]) {

@@ -49,7 +49,7 @@ macro_rules! entry {
 }
 pub(super) use entry;
 
-/// Defines methods of a [`Simd`](super::stages::Simd).
+/// Defines methods of a [`Simd`](super::simd::Simd).
 macro_rules! operations {
     ($($(#[$attribute:meta])* fn $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)? { $body:expr })*) => {
         $(

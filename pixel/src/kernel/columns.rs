@@ -3,6 +3,9 @@
 use crate::arithmetic::{self, DEEP_PIXEL, Tap};
 use crate::format::Layout;
 
+/// Pixels of which kernels write a whole number.
+pub const BLOCK: usize = 16;
+
 /// The taps of a row, and which shorter way there may be.
 #[derive(Debug)]
 pub struct Columns {
@@ -10,7 +13,7 @@ pub struct Columns {
     source_width: usize,
     pub scaling: Scaling,
     /// For each pixel that is made, the first sample of its first tap in a row of three samples a pixel,
-    /// and of four. Like [`weights`](Self::weights), padded to a multiple of [`BLOCK`](Self::BLOCK) pixels.
+    /// and of four. Like [`weights`](Self::weights), padded to a multiple of [`BLOCK`] pixels.
     starts: [Vec<u32>; 2],
     /// The weight of the second tap in 32768ths, for each sample of each pixel
     weights: Vec<i16>,
@@ -29,9 +32,6 @@ pub enum Scaling {
 }
 
 impl Columns {
-    /// Pixels of a multiple of which there are starts and weights.
-    const BLOCK: usize = 16;
-
     pub fn new(source: usize, target: usize) -> Self {
         let taps = arithmetic::taps(source, target);
         let scaling = match source {
@@ -41,7 +41,7 @@ impl Columns {
             _ => Scaling::Any,
         };
         let padded = match scaling {
-            Scaling::Any | Scaling::Sparse => target.next_multiple_of(Self::BLOCK),
+            Scaling::Any | Scaling::Sparse => target.next_multiple_of(BLOCK),
             _ => 0,
         };
         let nothing = Tap {

@@ -10,10 +10,7 @@ pub fn deep_row_samples(width: usize) -> usize {
     DEEP_PIXEL * width.next_multiple_of(64) + 64
 }
 
-/// Pixels of which kernels write a whole number.
-pub const BLOCK: usize = 16;
-
-/// Bytes that a kernel may read after a source row, for the same reason.
+/// Bytes that a kernel may read after a source row, since it works on whole vectors.
 pub const READABLE_AFTER_ROW: usize = 512;
 
 /// One source row, and [`READABLE_AFTER_ROW`] bytes after it, of each plane if there are several.

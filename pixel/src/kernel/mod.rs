@@ -5,8 +5,8 @@
 //! Deep rows between the stages are pixels of four samples, red, green and blue in the order in which
 //! the source has them; the fourth counts for nothing.
 //!
-//! [`stages`] has all of them once, for vectors of any length; [`avx2`] and its like have the
-//! instructions.
+//! [`stages`] has all of them once, for vectors of any length, in the operations of [`simd`]; [`avx2`]
+//! and its like have the instructions.
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod backend;
@@ -18,13 +18,16 @@ mod interface;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod scalar;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[allow(unsafe_code, reason = "vectors are loaded and stored through pointers")]
+mod simd;
 #[cfg(target_arch = "x86_64")]
 mod sse41;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[allow(unsafe_code, reason = "vectors are loaded and stored through pointers")]
 mod stages;
 
-pub use columns::Columns;
+pub use columns::{BLOCK, Columns};
 pub use interface::*;
 
 use std::sync::LazyLock;

@@ -3,7 +3,7 @@
 
 #![allow(unsafe_code)]
 
-use super::stages::{Lanes, Simd};
+use super::simd::{Lanes, Simd};
 use std::arch::aarch64::*;
 use std::arch::asm;
 

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-use super::stages::{Lanes, Simd};
+use super::simd::{Lanes, Simd};
 use std::arch::x86_64::*;
 
 super::backend::backend!(

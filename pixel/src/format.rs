@@ -207,7 +207,8 @@ impl PixelFormat {
         match (self, plane) {
             (Self::I420 | Self::Nv12, 0) => width,
             (Self::I420, _) => width.div_ceil(2),
-            (Self::Nv12, _) => width.div_ceil(2) * 2,
+            (Self::Nv12, 1) => width.div_ceil(2) * 2,
+            (Self::Nv12, _) => 0,
             _ => width * self.channels().len(),
         }
     }
@@ -236,6 +237,16 @@ impl<'a> Plane<'a> {
     pub(crate) fn row(&mut self, row: usize, bytes: usize) -> &mut [u8] {
         let start = row * self.stride;
         &mut self.data[start..start + bytes]
+    }
+
+    /// Row `row` and the one below it, of which the second is empty if they are to be only one.
+    pub(crate) fn two_rows(&mut self, row: usize, rows: usize, bytes: usize) -> [&mut [u8]; 2] {
+        let (first, second) = self.data[row * self.stride..].split_at_mut(match rows {
+            1 => bytes,
+            _ => self.stride,
+        });
+        let second_bytes = if rows == 1 { 0 } else { bytes };
+        [&mut first[..bytes], &mut second[..second_bytes]]
     }
 
     /// Cuts off everything above `row`. The last rows may lack their padding, so the cut can lie

@@ -70,7 +70,7 @@ impl Plan {
                 format: target.format,
                 pixel_bytes: PixelBytes::new(channels.collect()),
                 ycbcr: YCbCr::new(target.matrix, target.quantization, positions),
-                ahead: band::bytes_ahead(&geometry, &rows),
+                ahead: band::bytes_ahead(&geometry, &columns, &rows, target.format),
                 source: geometry,
                 columns,
                 rows,

@@ -111,6 +111,9 @@ impl Simd for Avx2 {
         fn packed_in_order(packed: __m256i) -> __m256i {
             _mm256_permute4x64_epi64::<0b11_01_10_00>(packed)
         }
+        fn deal_pairs(packed: __m256i) -> __m256i {
+            _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 2, 6, 1, 5, 3, 7))
+        }
         fn shuffle_bytes(a: __m256i, control: __m256i) -> __m256i { _mm256_shuffle_epi8(a, control) }
         fn low_i16(a: __m256i, b: __m256i) -> __m256i { _mm256_unpacklo_epi16(a, b) }
         fn high_i16(a: __m256i, b: __m256i) -> __m256i { _mm256_unpackhi_epi16(a, b) }

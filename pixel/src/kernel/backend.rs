@@ -5,27 +5,24 @@ macro_rules! backend {
     ($name:literal, $simd:ident, $features:literal, $is_there:expr) => {
         /// The kernels, if this processor can run them.
         pub fn kernels() -> Option<&'static $crate::kernel::interface::Kernels> {
-            use $crate::arithmetic::Component;
+            use $crate::arithmetic::YCbCr;
             use $crate::kernel::columns::Columns;
-            use $crate::kernel::interface::{BlendedRow, Chroma, Kernels, PixelBytes, SourceRow};
+            use $crate::kernel::interface::{Chroma, Kernels, PixelBytes, Row, RowPair, SourceRow};
             use $crate::kernel::stages;
 
             static KERNELS: Kernels = Kernels {
                 name: $name,
                 scale_row,
                 write_rgb,
-                write_luma,
-                write_chroma,
+                write_ycbcr,
             };
 
             $crate::kernel::backend::entry!($simd, $features,
                 scale_row(row: SourceRow, columns: &Columns, unscaled: &mut [i16], out: &mut [i16]));
             $crate::kernel::backend::entry!($simd, $features,
-                write_rgb(row: BlendedRow, bytes: &PixelBytes, out: &mut [u8]));
+                write_rgb(row: &Row, bytes: &PixelBytes, out: &mut [u8]));
             $crate::kernel::backend::entry!($simd, $features,
-                write_luma(row: BlendedRow, luma: &Component, blended: &mut [i16], out: &mut [u8]));
-            $crate::kernel::backend::entry!($simd, $features,
-                write_chroma(rows: [&[i16]; 2], components: [&Component; 2], out: Chroma));
+                write_ycbcr(rows: &RowPair, ycbcr: &YCbCr, luma: [&mut [u8]; 2], chroma: Chroma));
 
             $is_there.then_some(&KERNELS)
         }

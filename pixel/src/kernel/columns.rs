@@ -1,7 +1,6 @@
 //! The horizontal taps of a plan, as the kernels want them.
 
 use crate::arithmetic::{self, DEEP_PIXEL, Tap};
-use crate::format::Layout;
 
 /// Pixels of which kernels write a whole number.
 pub const BLOCK: usize = 16;
@@ -61,15 +60,6 @@ impl Columns {
             starts,
             weights: weights.collect(),
             taps,
-        }
-    }
-
-    /// Samples of a pixel in the rows that are made of a source of `layout`: three where they come
-    /// so and nothing is scaled, and else [`DEEP_PIXEL`].
-    pub fn deep_pixel(&self, layout: Layout) -> usize {
-        match (layout, self.scaling) {
-            (Layout::Interleaved, Scaling::None) => 3,
-            _ => DEEP_PIXEL,
         }
     }
 

@@ -1,7 +1,7 @@
 //! What kernels are given, and the table of them that a backend fills.
 
 use super::columns::Columns;
-use crate::arithmetic::{Component, DEEP_PIXEL, SampleScale};
+use crate::arithmetic::{DEEP_PIXEL, SampleScale, YCbCr};
 use crate::format::Sample;
 
 /// Samples that a deep row must have for a row of `width` pixels: kernels work on whole vectors, and
@@ -30,17 +30,40 @@ pub enum Samples<'a> {
     Planar([&'a [u8]; 3]),
 }
 
+/// A row of the picture. Kernels make it as they write it, which saves storing it and loading it again.
+#[derive(Debug, Clone, Copy)]
+pub enum Row<'a> {
+    /// A source row as it is, where nothing is scaled
+    Source(SourceRow<'a>),
+    Blended(BlendedRow<'a>),
+}
+
+/// Two rows of the picture that share a row of chroma
+#[derive(Debug, Clone, Copy)]
+pub enum RowPair<'a> {
+    /// Source rows as they are; the upper one has been made deep.
+    Source(&'a [i16], SourceRow<'a>),
+    Blended(BlendedRow<'a>, BlendedRow<'a>),
+}
+
 /// A deep row between two others: `lerp(top, bottom, weight)`.
-///
-/// Kernels blend it as they use it, which saves storing it and loading it again.
 #[derive(Debug, Clone, Copy)]
 pub struct BlendedRow<'a> {
     pub top: &'a [i16],
     pub bottom: &'a [i16],
-    /// Samples of a pixel: [`DEEP_PIXEL`], or 3 as [`Columns::deep_pixel`] says
-    pub pixel: usize,
     /// Of the bottom row, in 16384ths
     pub weight: i16,
+}
+
+impl<'a> BlendedRow<'a> {
+    /// `row` as it is
+    pub fn of(row: &'a [i16]) -> Self {
+        Self {
+            top: row,
+            bottom: row,
+            weight: 0,
+        }
+    }
 }
 
 /// What the bytes of a pixel of the RGB family are.
@@ -90,10 +113,8 @@ pub struct Kernels {
     /// source's width.
     pub scale_row: fn(row: SourceRow, columns: &Columns, unscaled: &mut [i16], out: &mut [i16]),
     /// A row as pixels of the RGB family, 3 or 4 bytes each; of 3, with room for four bytes more
-    pub write_rgb: fn(row: BlendedRow, bytes: &PixelBytes, out: &mut [u8]),
-    /// A row as luma, and as it is, blended, with four samples a pixel
-    pub write_luma: fn(row: BlendedRow, luma: &Component, blended: &mut [i16], out: &mut [u8]),
-    /// Chroma of two such rows, of the mean of each 2x2 pixels. Where the width is odd, the rows have the
+    pub write_rgb: fn(row: &Row, bytes: &PixelBytes, out: &mut [u8]),
+    /// Two rows as luma, and the mean of each 2x2 pixels as chroma. Where the width is odd, they have the
     /// last pixel once more.
-    pub write_chroma: fn(rows: [&[i16]; 2], components: [&Component; 2], out: Chroma),
+    pub write_ycbcr: fn(rows: &RowPair, ycbcr: &YCbCr, luma: [&mut [u8]; 2], chroma: Chroma),
 }

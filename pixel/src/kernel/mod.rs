@@ -5,8 +5,9 @@
 //! Deep rows between the stages are pixels of four samples, red, green and blue in the order in which
 //! the source has them; the fourth counts for nothing.
 //!
-//! [`stages`] has all of them once, for vectors of any length, in the operations of [`simd`]; [`avx2`]
-//! and its like have the instructions.
+//! [`pixels`] has where pixels come from, and [`stages`] where they go, once, for vectors of any length, in the
+//! operations of [`simd`]; [`avx2`] and its like have the instructions. Where nothing is scaled, floats become
+//! bytes in one loop.
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod backend;
@@ -17,6 +18,9 @@ mod columns;
 mod interface;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[allow(unsafe_code, reason = "vectors are loaded and stored through pointers")]
+mod pixels;
 mod scalar;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[allow(unsafe_code, reason = "vectors are loaded and stored through pointers")]
@@ -27,7 +31,7 @@ mod sse41;
 #[allow(unsafe_code, reason = "vectors are loaded and stored through pointers")]
 mod stages;
 
-pub use columns::{BLOCK, Columns};
+pub use columns::{BLOCK, Columns, Scaling};
 pub use interface::*;
 
 use std::sync::LazyLock;

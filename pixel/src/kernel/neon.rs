@@ -101,6 +101,12 @@ impl Simd for Neon {
         packed
     }
 
+    /// One lane gets all.
+    #[inline(always)]
+    fn deal_pairs(self, packed: int16x8_t) -> int16x8_t {
+        packed
+    }
+
     super::backend::operations! {
         fn as_floats(bits: int16x8_t) -> float32x4_t { vreinterpretq_f32_s16(bits) }
         fn splat_f32(value: f32) -> float32x4_t { vdupq_n_f32(value) }

@@ -1,16 +1,15 @@
 //! The specification: what every backend computes, one sample after the other.
 
 use super::columns::Columns;
-use super::interface::{BlendedRow, Chroma, Kernels, PixelBytes, Samples, SourceRow};
-use crate::arithmetic::{Component, DEEP_PIXEL, DEEPEST, SampleScale};
-use crate::format::{Layout, Sample};
+use super::interface::{BlendedRow, Chroma, Kernels, PixelBytes, Row, RowPair, Samples, SourceRow};
+use crate::arithmetic::{Component, DEEP_PIXEL, DEEPEST, SampleScale, YCbCr};
+use crate::format::Sample;
 
 pub static KERNELS: Kernels = Kernels {
     name: "scalar",
     scale_row,
     write_rgb,
-    write_luma,
-    write_chroma,
+    write_ycbcr,
 };
 
 /// Float to deep sample. Rust does not fuse the product and the sum, and `as` makes NaN 0.
@@ -62,36 +61,39 @@ fn float(samples: &[u8], index: usize, sample: Sample) -> f32 {
     }
 }
 
+/// A sample of a pixel of a source row
+fn source_sample(row: SourceRow, pixel: usize, channel: usize) -> i16 {
+    let float = match row.samples {
+        Samples::Interleaved(samples) => float(samples, 3 * pixel + channel, row.sample),
+        Samples::Planar(planes) => float(planes[channel], pixel, row.sample),
+    };
+    deep_sample(float, row.scale)
+}
+
 fn scale_row(row: SourceRow, columns: &Columns, _unscaled: &mut [i16], out: &mut [i16]) {
-    let sample = |pixel: usize, channel: usize| {
-        let float = match row.samples {
-            Samples::Interleaved(samples) => float(samples, 3 * pixel + channel, row.sample),
-            Samples::Planar(planes) => float(planes[channel], pixel, row.sample),
-        };
-        deep_sample(float, row.scale)
-    };
-    let layout = match row.samples {
-        Samples::Interleaved(_) => Layout::Interleaved,
-        Samples::Planar(_) => Layout::Planar,
-    };
-    let out = out.chunks_exact_mut(columns.deep_pixel(layout));
-    for (out, tap) in out.zip(&columns.taps) {
+    let (out, _) = out.as_chunks_mut::<DEEP_PIXEL>();
+    for (out, tap) in out.iter_mut().zip(&columns.taps) {
         for (channel, out) in out.iter_mut().take(3).enumerate() {
-            let (p, q) = (sample(tap.first, channel), sample(tap.second, channel));
+            let [p, q] = [tap.first, tap.second].map(|pixel| source_sample(row, pixel, channel));
             *out = lerp(p, q, tap.weight);
         }
     }
 }
 
-/// Pixel `x` of a blended row.
-fn pixel(row: BlendedRow, x: usize) -> [i16; 3] {
-    let [top, bottom] = [row.top, row.bottom].map(|samples| &samples[x * row.pixel..]);
-    std::array::from_fn(|channel| lerp(top[channel], bottom[channel], row.weight))
+/// Pixel `x` of a row
+fn pixel(row: Row, x: usize) -> [i16; 3] {
+    std::array::from_fn(|channel| match row {
+        Row::Source(row) => source_sample(row, x, channel),
+        Row::Blended(row) => {
+            let [p, q] = [row.top, row.bottom].map(|samples| samples[x * DEEP_PIXEL + channel]);
+            lerp(p, q, row.weight)
+        }
+    })
 }
 
-fn write_rgb(row: BlendedRow, bytes: &PixelBytes, out: &mut [u8]) {
+fn write_rgb(row: &Row, bytes: &PixelBytes, out: &mut [u8]) {
     for (x, out) in out.chunks_exact_mut(bytes.channels.len()).enumerate() {
-        let pixel = pixel(row, x);
+        let pixel = pixel(*row, x);
         for (out, &channel) in out.iter_mut().zip(&bytes.channels) {
             *out = if channel < 3 {
                 level(pixel[channel])
@@ -102,39 +104,37 @@ fn write_rgb(row: BlendedRow, bytes: &PixelBytes, out: &mut [u8]) {
     }
 }
 
-fn write_luma(row: BlendedRow, luma: &Component, blended: &mut [i16], out: &mut [u8]) {
-    let (blended, _) = blended.as_chunks_mut::<DEEP_PIXEL>();
-    for (x, (out, blended)) in out.iter_mut().zip(blended).enumerate() {
-        let pixel = pixel(row, x);
-        *out = component(luma, pixel);
-        blended[..3].copy_from_slice(&pixel);
-    }
-}
-
 /// The mean of 2x2 pixels, vertically, then horizontally.
-fn mean(rows: [&[i16]; 2], x: usize) -> [i16; 3] {
-    let [top, bottom] = rows.map(|row| &row[2 * x * DEEP_PIXEL..]);
-    std::array::from_fn(|channel| {
-        let right = channel + DEEP_PIXEL;
-        average(
-            average(top[channel], bottom[channel]),
-            average(top[right], bottom[right]),
-        )
-    })
+fn mean(rows: [Row; 2], x: usize) -> [i16; 3] {
+    let column = |x: usize| {
+        let [top, bottom] = rows.map(|row| pixel(row, x));
+        std::array::from_fn(|channel| average(top[channel], bottom[channel]))
+    };
+    let [left, right]: [[i16; 3]; 2] = [column(2 * x), column(2 * x + 1)];
+    std::array::from_fn(|channel| average(left[channel], right[channel]))
 }
 
-fn write_chroma(rows: [&[i16]; 2], [cb, cr]: [&Component; 2], out: Chroma) {
-    match out {
-        Chroma::Planar(cbs, crs) => {
-            for (x, (out_cb, out_cr)) in cbs.iter_mut().zip(crs).enumerate() {
+fn write_ycbcr(rows: &RowPair, ycbcr: &YCbCr, luma: [&mut [u8]; 2], chroma: Chroma) {
+    let rows = match *rows {
+        RowPair::Blended(top, bottom) => [Row::Blended(top), Row::Blended(bottom)],
+        RowPair::Source(top, bottom) => [Row::Blended(BlendedRow::of(top)), Row::Source(bottom)],
+    };
+    for (row, luma) in rows.into_iter().zip(luma) {
+        for (x, luma) in luma.iter_mut().enumerate() {
+            *luma = component(&ycbcr.y, pixel(row, x));
+        }
+    }
+    match chroma {
+        Chroma::Planar(cb, cr) => {
+            for (x, (cb, cr)) in cb.iter_mut().zip(cr).enumerate() {
                 let mean = mean(rows, x);
-                (*out_cb, *out_cr) = (component(cb, mean), component(cr, mean));
+                (*cb, *cr) = (component(&ycbcr.cb, mean), component(&ycbcr.cr, mean));
             }
         }
         Chroma::Interleaved(out) => {
             for (x, out) in out.as_chunks_mut().0.iter_mut().enumerate() {
                 let mean = mean(rows, x);
-                *out = [component(cb, mean), component(cr, mean)];
+                *out = [component(&ycbcr.cb, mean), component(&ycbcr.cr, mean)];
             }
         }
     }

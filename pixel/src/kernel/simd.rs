@@ -1,7 +1,7 @@
 //! What a vector must be able to do.
 
 /// Vectors of some lanes of 128 bits. Every operation works on each lane by itself; only memory and
-/// [`packed_in_order`](Self::packed_in_order) see them side by side.
+/// [`packed_in_order`](Self::packed_in_order) and [`deal_pairs`](Self::deal_pairs) see them side by side.
 ///
 /// A value of the type proves that the processor has the instructions.
 pub trait Simd: Copy {
@@ -61,6 +61,8 @@ pub trait Simd: Copy {
     fn pack_u8(self, a: Self::Ints, b: Self::Ints) -> Self::Ints;
     /// After a pack: all of `a`, and then all of `b`.
     fn packed_in_order(self, packed: Self::Ints) -> Self::Ints;
+    /// After a pack: pairs of samples, in order, dealt to the lanes in turn
+    fn deal_pairs(self, packed: Self::Ints) -> Self::Ints;
     /// Byte `control[i]` at i; that is less than 16, or 128 for 0.
     fn shuffle_bytes(self, a: Self::Ints, control: Self::Ints) -> Self::Ints;
     /// The second i16 of each pair in the place of the first; the second is any.

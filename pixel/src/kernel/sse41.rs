@@ -75,6 +75,12 @@ impl Simd for Sse41 {
         packed
     }
 
+    /// One lane gets all.
+    #[inline(always)]
+    fn deal_pairs(self, packed: __m128i) -> __m128i {
+        packed
+    }
+
     super::backend::operations! {
         fn prefetch(address: *const u8) { _mm_prefetch::<_MM_HINT_T1>(address.cast()) }
 

@@ -47,24 +47,55 @@ pub struct PoolError {
 /// When the operating system refuses a thread. Nothing is kept then, so that a later call, with
 /// more memory or a higher limit at hand, can succeed.
 pub fn start() -> Result<(), PoolError> {
-    POOL.get_or_try_init(|| {
-        ThreadPoolBuilder::new()
+    let process = std::process::id();
+    let start = || {
+        let threads = ThreadPoolBuilder::new()
             .num_threads(default_threads())
             .thread_name(|index| format!("lipsyncframes{index}"))
-            .build()
-    })
-    .map(|_| ())
-    .map_err(|source| PoolError {
-        threads: default_threads(),
-        source,
-    })
+            .build()?;
+        Ok(Box::new(Pool {
+            process,
+            threads,
+            of_children: OnceCell::new(),
+        }))
+    };
+    match slot().get_or_try_init(start) {
+        Ok(_) => Ok(()),
+        Err(source) => Err(PoolError {
+            threads: default_threads(),
+            source,
+        }),
+    }
 }
 
-static POOL: OnceCell<ThreadPool> = OnceCell::new();
+/// The pool of a process. A child that is forked has a copy of it, but none of its threads: to give them work
+/// would be to wait for ever. So it has a pool of its own, further down the chain, and nothing here is dropped.
+struct Pool {
+    process: u32,
+    threads: ThreadPool,
+    of_children: OnceCell<Box<Pool>>,
+}
+
+static POOL: OnceCell<Box<Pool>> = OnceCell::new();
+
+/// Where the pool of this process is, or will be.
+fn slot() -> &'static OnceCell<Box<Pool>> {
+    let mut slot = &POOL;
+    while let Some(pool) = slot.get()
+        && pool.process != std::process::id()
+    {
+        slot = &pool.of_children;
+    }
+    slot
+}
+
+fn running() -> Option<&'static ThreadPool> {
+    slot().get().map(|pool| &pool.threads)
+}
 
 /// Threads of the pool that are there now: none before the first element that may use it has started.
 pub fn running_threads() -> usize {
-    POOL.get().map_or(0, ThreadPool::current_num_threads)
+    running().map_or(0, ThreadPool::current_num_threads)
 }
 
 /// How long [`work_together`] watches for others to finish before it goes to sleep.
@@ -83,7 +114,7 @@ pub(crate) fn work_together<T: Send>(
     others: &mut [T],
     help: impl Fn(&mut T) + Sync,
 ) {
-    let Some(pool) = POOL.get().filter(|_| !others.is_empty()) else {
+    let Some(pool) = running().filter(|_| !others.is_empty()) else {
         return own();
     };
     let at_work = AtomicUsize::new(0);

@@ -6,6 +6,8 @@
 #include <gst/check/gstharness.h>
 
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define INPUT_CAPS \
   "video/x-float,format=BGR_F32LE,width=4,height=2,framerate=25/1"
@@ -212,6 +214,96 @@ GST_START_TEST (test_incomplete_frame_is_an_error)
 
 GST_END_TEST;
 
+/* Pushes a white frame that is worth the threads of the pool, and tells whether a white one comes back. */
+static gboolean
+converts (GstHarness * h, gsize size, gsize expected_size)
+{
+  GstBuffer *buffer = NULL;
+  gboolean is_white;
+
+  if (gst_harness_push (h, new_white_buffer (size)) == GST_FLOW_OK)
+    buffer = gst_harness_try_pull (h);
+  if (!buffer)
+    return FALSE;
+  is_white = gst_buffer_get_size (buffer) == expected_size
+      && gst_buffer_memcmp (buffer, expected_size - 4, "\xff\xff\xff\xff", 4) == 0;
+  gst_buffer_unref (buffer);
+  return is_white;
+}
+
+static GstHarness *
+new_large_harness (void)
+{
+  GstHarness *h = gst_harness_new_parse ("lipsyncframes n-threads=4");
+
+  gst_harness_set_src_caps_str (h,
+      "video/x-float,format=BGR_F32LE,width=320,height=320,framerate=25/1");
+  return h;
+}
+
+#define LARGE_SIZE (320 * 320 * 3 * 4)
+#define LARGE_OUTPUT_SIZE (320 * 320 * 4)
+
+/* A child has none of the threads that its parent's pool has, and must not wait for them. */
+static int
+convert_in_child (GstHarness * inherited)
+{
+  GstHarness *h;
+
+  alarm (20);
+  if (!converts (inherited, LARGE_SIZE, LARGE_OUTPUT_SIZE))
+    return 1;
+  h = new_large_harness ();
+  if (!converts (h, LARGE_SIZE, LARGE_OUTPUT_SIZE))
+    return 2;
+  gst_harness_teardown (h);
+  gst_harness_teardown (inherited);
+
+  h = gst_harness_new_parse ("videotofloat n-threads=4");
+  gst_harness_set_src_caps_str (h,
+      "video/x-raw,format=RGB,width=320,height=320,framerate=25/1");
+  if (gst_harness_push (h, new_white_buffer (320 * 320 * 3)) != GST_FLOW_OK)
+    return 3;
+  gst_harness_teardown (h);
+  return 0;
+}
+
+static int
+fork_and_wait (int (*in_child) (GstHarness *), GstHarness * h)
+{
+  int status = -1;
+  pid_t child = fork ();
+
+  fail_unless (child >= 0);
+  if (child == 0)
+    _exit (in_child (h));
+  fail_unless_equals_int (waitpid (child, &status, 0), child);
+  return status;
+}
+
+static int
+convert_in_grandchild (GstHarness * inherited)
+{
+  alarm (30);
+  if (!converts (inherited, LARGE_SIZE, LARGE_OUTPUT_SIZE))
+    return 1;
+  return fork_and_wait (convert_in_child, inherited) == 0 ? 0 : 2;
+}
+
+GST_START_TEST (test_fork)
+{
+  GstHarness *h = new_large_harness ();
+
+  fail_unless (converts (h, LARGE_SIZE, LARGE_OUTPUT_SIZE));
+  fail_unless_equals_int (fork_and_wait (convert_in_child, h), 0);
+  fail_unless_equals_int (fork_and_wait (convert_in_grandchild, h), 0);
+  /* And the parent's pool is as it was. */
+  fail_unless (converts (h, LARGE_SIZE, LARGE_OUTPUT_SIZE));
+  gst_harness_teardown (h);
+}
+
+GST_END_TEST;
+
 static Suite *
 lipsyncframes_suite (void)
 {
@@ -225,6 +317,7 @@ lipsyncframes_suite (void)
   tcase_add_test (tests, test_i420_where_rgba_is_refused);
   tcase_add_test (tests, test_batch);
   tcase_add_test (tests, test_incomplete_frame_is_an_error);
+  tcase_add_test (tests, test_fork);
   return suite;
 }
 

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 fn threads_are_named_and_no_more_than_the_cores() {
     start().unwrap();
     assert_eq!(running_threads(), default_threads());
-    let pool = POOL.get().unwrap();
+    let pool = running().unwrap();
     let name = pool.install(|| std::thread::current().name().map(str::to_owned));
     let name = name.expect("pool threads have a name");
     assert!(name.starts_with("lipsyncframes"), "{name}");
@@ -46,5 +46,5 @@ fn a_panic_reaches_the_caller_after_all_other_work_and_the_pool_goes_on() {
         assert!(outcome.is_err());
         assert_eq!(done.load(Ordering::Relaxed), 7);
     }
-    assert_eq!(POOL.get().unwrap().install(|| 6 * 7), 42);
+    assert_eq!(running().unwrap().install(|| 6 * 7), 42);
 }

@@ -66,6 +66,24 @@ fn none_per_frame_beyond_the_hand_over() {
     }
 }
 
+/// A frame that stays on one thread however many there may be is converted by the same plan.
+#[test]
+fn none_for_another_number_of_threads() {
+    let _counting = count();
+    let element = gst::ElementFactory::make("lipsyncframes").build().unwrap();
+    let caps = "video/x-float,format=BGR_F32LE,width=16,height=16,framerate=25/1";
+    let mut harness = harness(&element, "video/x-raw,width=16,height=16", caps);
+    let frame = gst::Buffer::from_slice(vec![0u8; 16 * 16 * 12]);
+    harness.push(frame.clone()).unwrap();
+    for n_threads in [1u32, 2, 16, 0, 3] {
+        element.set_property("n-threads", n_threads);
+        let before = dhat::HeapStats::get().total_blocks;
+        harness.push(frame.clone()).unwrap();
+        let counted = dhat::HeapStats::get().total_blocks - before;
+        assert_eq!(counted, 0, "n-threads={n_threads}");
+    }
+}
+
 /// A server keeps elements for the next stream, in which other sizes may come.
 #[test]
 fn a_stopped_element_holds_no_more_than_a_new_one() {

@@ -13,8 +13,13 @@ use std::ops::ControlFlow;
 pub struct Batch {
     data: gst::MappedBuffer<gst::buffer::Readable>,
     timestamps: Timestamps,
+    /// Number of the first frame
+    offset: Option<u64>,
     frame_bytes: usize,
-    next: usize,
+    /// Whether the last frame is handed out first
+    is_reversed: bool,
+    /// How many have been handed out
+    handed_out: usize,
 }
 
 /// One frame of a batch.
@@ -24,17 +29,22 @@ pub struct Frame<'a> {
     pub buffer: &'a gst::BufferRef,
     pub pts: Option<ClockTime>,
     pub duration: Option<ClockTime>,
-    pub is_first: bool,
+    offset: Option<u64>,
+    /// Whether it is the first in time
+    is_first: bool,
+    /// Whether it is handed out first
+    is_leading: bool,
 }
 
 impl Batch {
-    /// Opens `buffer`, which holds frames like `info`.
+    /// Opens `buffer`, which holds frames like `info`, to hand them out in the order that playing at `rate`
+    /// wants.
     ///
     /// # Errors
     ///
     /// A sentence about what is wrong with the buffer: not a whole number of frames, timestamps that
     /// do not fit in 64 bits, memory that cannot be read.
-    pub fn new(buffer: gst::Buffer, info: &FloatVideoInfo) -> Result<Self, String> {
+    pub fn new(buffer: gst::Buffer, info: &FloatVideoInfo, rate: f64) -> Result<Self, String> {
         let bytes = buffer.size();
         let frame_bytes = info.frame_bytes();
         if bytes == 0 || !bytes.is_multiple_of(frame_bytes) {
@@ -58,30 +68,52 @@ impl Batch {
             ));
         }
         let timestamps = Timestamps::new(buffer.pts(), buffer.duration(), info.framerate, frames)?;
+        let offset = frame_number(&buffer, frames);
         let data = buffer
             .into_mapped_buffer_readable()
             .map_err(|buffer| format!("a buffer of {} bytes cannot be read", buffer.size()))?;
         Ok(Self {
             data,
             timestamps,
+            offset,
             frame_bytes,
-            next: 0,
+            is_reversed: rate < 0.0,
+            handed_out: 0,
         })
     }
 
     /// The next frame to convert, or `None` after the last.
     pub fn next_frame(&mut self) -> Option<Frame<'_>> {
-        let index = self.next;
-        let data = self.data.chunks_exact(self.frame_bytes).nth(index)?;
-        self.next += 1;
+        let mut frames = self.data.chunks_exact(self.frame_bytes);
+        let index = if self.is_reversed {
+            frames.len().checked_sub(self.handed_out + 1)?
+        } else {
+            self.handed_out
+        };
+        let data = frames.nth(index)?;
+        self.handed_out += 1;
         Some(Frame {
             data,
             buffer: self.data.buffer(),
             pts: self.timestamps.pts(index),
             duration: self.timestamps.duration(index),
+            offset: self
+                .offset
+                .and_then(|offset| offset.checked_add(index as u64)),
             is_first: index == 0,
+            is_leading: self.handed_out == 1,
         })
     }
+}
+
+/// The number of the first of `frames` frames in a stream of them, as parsers and videotestsrc count them in
+/// OFFSET and OFFSET_END. Sources of bytes count those there.
+fn frame_number(buffer: &gst::BufferRef, frames: usize) -> Option<u64> {
+    let is_valid = |offset: &u64| *offset != gst::ffi::GST_BUFFER_OFFSET_NONE;
+    let offset = Some(buffer.offset()).filter(is_valid)?;
+    let end = offset.checked_add(frames as u64)?;
+    let counts_frames = !is_valid(&buffer.offset_end()) || buffer.offset_end() == end;
+    counts_frames.then_some(offset)
 }
 
 impl Frame<'_> {
@@ -90,12 +122,16 @@ impl Frame<'_> {
     pub fn copy_metadata(&self, output: &mut gst::BufferRef) {
         output.set_pts(self.pts);
         output.set_duration(self.duration);
+        if let Some(offset) = self.offset {
+            output.set_offset(offset);
+            output.set_offset_end(offset + 1);
+        }
 
         use gst::BufferFlags as Flags;
         // Wrong for what has been converted: it has memory of its own and stands for itself.
         let dropped = Flags::TAG_MEMORY | Flags::GAP | Flags::DELTA_UNIT | Flags::HEADER;
         let mut flags = self.buffer.flags() - dropped;
-        if !self.is_first {
+        if !self.is_leading {
             flags -= Flags::DISCONT | Flags::RESYNC;
         }
         output.set_flags(flags);

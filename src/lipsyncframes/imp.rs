@@ -2,6 +2,7 @@
 
 use super::batch::{Batch, Frame};
 use super::caps;
+use super::qos::Qos;
 use super::settings::{LipSyncFramesChannelOrder, LipSyncFramesLayout, Settings};
 use super::stats::Stats;
 use crate::common;
@@ -66,8 +67,8 @@ impl Conversion {
 struct State {
     conversion: Option<Conversion>,
     batch: Option<Batch>,
-    /// Input caps for which an error has been posted. Upstream sends refused caps again with every
-    /// event and buffer; the application need not hear of them again.
+    /// Input caps for which an error has been posted, empty ones where there were none. Upstream sends
+    /// refused caps again with every event and buffer; the application need not hear of them again.
     refused: Option<gst::Caps>,
 }
 
@@ -131,6 +132,7 @@ pub struct Imp {
     )]
     settings: Lock<Settings>,
     state: Lock<State>,
+    qos: Lock<Qos>,
     stats: Lock<Stats>,
 }
 
@@ -140,6 +142,7 @@ impl Default for Imp {
         Self {
             settings: Lock::new(settings),
             state: Lock::default(),
+            qos: Lock::default(),
             stats: Lock::new(Stats::new(settings.threads())),
         }
     }
@@ -222,6 +225,7 @@ impl BaseTransformImpl for Imp {
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         *self.state.lock() = State::default();
+        *self.qos.lock() = Qos::default();
         Ok(())
     }
 
@@ -312,9 +316,21 @@ impl BaseTransformImpl for Imp {
             }
             gst::EventView::FlushStop(_) => {
                 self.state.lock().batch = None;
+                *self.qos.lock() = Qos::default();
                 self.parent_sink_event(event)
             }
             _ => self.parent_sink_event(event),
+        }
+    }
+
+    fn src_event(&self, event: gst::Event) -> bool {
+        match event.view() {
+            // BaseTransform must not hear of it, or it drops whole batches.
+            gst::EventView::Qos(qos) => {
+                self.qos.lock().update(qos);
+                self.obj().sink_pad().push_event(event)
+            }
+            _ => self.parent_src_event(event),
         }
     }
 
@@ -392,11 +408,16 @@ impl BaseTransformImpl for Imp {
             return Ok(GenerateOutputSuccess::NoOutput);
         };
         let mut conversion = conversion.ok_or(gst::FlowError::NotNegotiated)?;
-        let Some(frame) = batch.next_frame() else {
-            self.state.lock().conversion = Some(conversion);
-            return Ok(GenerateOutputSuccess::NoOutput);
+        let output = loop {
+            match batch.next_frame() {
+                Some(frame) if self.drop_late_frame(&frame) => {}
+                Some(frame) => break self.convert_frame(&mut conversion, &frame),
+                None => {
+                    self.state.lock().conversion = Some(conversion);
+                    return Ok(GenerateOutputSuccess::NoOutput);
+                }
+            }
         };
-        let output = self.convert_frame(&mut conversion, &frame);
         let mut state = self.state.lock();
         state.conversion = Some(conversion);
         let output = output?;
@@ -427,10 +448,13 @@ impl Imp {
         flags.contains(gst::PadFlags::FLUSHING)
     }
 
-    /// Posts why the input's caps cannot be renegotiated.
+    /// Posts why the input's caps cannot be renegotiated, or that there are none.
     fn explain_current_refusal(&self) {
         if let Some(caps) = self.obj().sink_pad().current_caps() {
             self.explain_refusal(caps);
+        } else if self.state.lock().refused.is_none() {
+            gst::element_imp_error!(self, gst::StreamError::Format, ("{}", common::NO_CAPS));
+            self.state.lock().refused = Some(gst::Caps::new_empty());
         }
     }
 
@@ -472,12 +496,33 @@ impl Imp {
             Some(conversion) => conversion.input,
             None => return Err(gst::FlowError::NotNegotiated),
         };
-        let batch = Batch::new(buffer, &input).map_err(|problem| {
+        let rate = self.obj().segment().rate();
+        let batch = Batch::new(buffer, &input, rate).map_err(|problem| {
             gst::element_imp_error!(self, gst::StreamError::Format, ("Got {problem}"));
             gst::FlowError::Error
         })?;
         self.stats.lock().count_batch();
         Ok(batch)
+    }
+
+    /// Whether a frame is too late to be converted; then downstream's QoS is answered.
+    fn drop_late_frame(&self, frame: &Frame) -> bool {
+        if !self.obj().is_qos() {
+            return false;
+        }
+        let processed = self.stats.lock().frames();
+        let message = self.qos.lock().drop_late_frame(
+            frame.pts,
+            frame.duration,
+            &self.obj().segment(),
+            processed,
+        );
+        let Some(message) = message else {
+            return false;
+        };
+        // Fails where there is no bus.
+        let _ = self.post_message(message.src(&*self.obj()).build());
+        true
     }
 
     fn convert_frame(
@@ -494,21 +539,27 @@ impl Imp {
         self.convert_pixels(conversion, frame.data, output)?;
         let convert_time = began.elapsed();
         frame.copy_metadata(output);
+        if self.qos.lock().take_discont() {
+            output.set_flags(gst::BufferFlags::DISCONT);
+        }
         self.stats
             .lock()
             .count_frame(frame.data.len(), output.size(), convert_time);
         Ok(buffer)
     }
 
-    /// Makes a new plan if a property has changed since the last frame.
+    /// Makes a new plan if a property that it depends on has changed since the last frame.
     fn follow_settings(&self, conversion: &mut Conversion) -> Result<(), gst::FlowError> {
         let settings = *self.settings.lock();
         if settings == conversion.settings {
             return Ok(());
         }
-        let (input, output) = (conversion.input, conversion.output.clone());
-        *conversion =
-            Conversion::new(input, output, settings).map_err(|problem| self.fail(problem))?;
+        conversion.settings.n_threads = settings.n_threads;
+        if settings != conversion.settings {
+            let (input, output) = (conversion.input, conversion.output.clone());
+            *conversion =
+                Conversion::new(input, output, settings).map_err(|problem| self.fail(problem))?;
+        }
         self.stats
             .lock()
             .set_threads(conversion.plan.threads(settings.threads()));

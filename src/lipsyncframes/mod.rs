@@ -46,6 +46,7 @@
 mod batch;
 mod caps;
 mod imp;
+mod qos;
 mod settings;
 mod stats;
 

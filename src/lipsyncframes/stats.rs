@@ -53,6 +53,10 @@ impl Stats {
         }
     }
 
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+
     pub fn count_batch(&mut self) {
         self.batches += 1;
     }

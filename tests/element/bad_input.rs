@@ -122,10 +122,14 @@ fn a_buffer_before_any_caps() {
     pad.push_event(gst::event::StreamStart::new("no caps"));
     let segment = gst::FormattedSegment::<ClockTime>::new();
     pad.push_event(gst::event::Segment::new(&segment));
-    assert_eq!(
-        pad.push(small_frames(&[1])),
-        Err(gst::FlowError::NotNegotiated)
-    );
+    for _ in 0..2 {
+        let pushed = pad.push(small_frames(&[1]));
+        assert_eq!(pushed, Err(gst::FlowError::NotNegotiated));
+    }
+    let errors = setup.errors();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].contains("without caps"), "{errors:?}");
+    assert!(errors[0].contains("floatvideoparse width="), "{errors:?}");
 }
 
 /// Needs 128 TiB of stack for each thread, which no machine gives.

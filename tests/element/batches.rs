@@ -178,3 +178,58 @@ fn a_video_meta_on_the_input_is_ignored() {
     let meta = buffers[0].meta::<gst_video::VideoMeta>();
     assert!(meta.is_none_or(|meta| meta.format() == gst_video::VideoFormat::Rgba));
 }
+
+#[test]
+fn backwards_a_batch_leaves_last_frame_first() {
+    let mut setup = Setup::new("").downstream(RGBA_4X2).upstream(SMALL);
+    let mut segment = gst::FormattedSegment::<ClockTime>::new();
+    segment.set_rate(-1.0);
+    segment.set_stop(ClockTime::from_seconds(2));
+    assert!(setup.harness.push_event(gst::event::Segment::new(&segment)));
+    for (start, levels) in [(1080, [4, 5]), (1000, [2, 3])] {
+        let mut buffer = timed(small_frames(&levels), ClockTime::from_mseconds(start));
+        {
+            let buffer = buffer.get_mut().unwrap();
+            buffer.set_flags(gst::BufferFlags::DISCONT);
+            metas::add_some_of_a_moment(buffer);
+        }
+        setup.harness.push(buffer).unwrap();
+    }
+    let buffers = setup.pulled();
+    assert_eq!(pts(&buffers), [ms(1120), ms(1080), ms(1040), ms(1000)]);
+    assert_eq!(first_bytes(&buffers), [5, 4, 3, 2]);
+    // The first to leave follows nothing; what belongs to the first in time stays with it.
+    let is_discont = |buffer: &gst::Buffer| buffer.flags().contains(gst::BufferFlags::DISCONT);
+    let disconts: Vec<bool> = buffers.iter().map(is_discont).collect();
+    assert_eq!(disconts, [true, false, true, false]);
+    for (buffer, expected) in buffers.iter().zip([false, true, false, true]) {
+        assert_eq!(!metas::of_a_moment(buffer).is_empty(), expected);
+    }
+}
+
+#[test]
+fn frames_keep_their_numbers() {
+    let none = gst::ffi::GST_BUFFER_OFFSET_NONE;
+    let mut setup = Setup::new("").downstream(RGBA_4X2).upstream(SMALL);
+    let batch_bytes = 3 * SMALL_BYTES as u64;
+    for (offset, offset_end, expected) in [
+        (10, 13, [(10, 11), (11, 12), (12, 13)]),
+        (10, none, [(10, 11), (11, 12), (12, 13)]),
+        // Bytes of a file, not frames
+        (batch_bytes, 2 * batch_bytes, [(none, none); 3]),
+        (none, none, [(none, none); 3]),
+        (none, 3, [(none, none); 3]),
+        (none - 2, none, [(none, none); 3]),
+    ] {
+        let mut buffer = small_frames(&[1, 2, 3]);
+        buffer.get_mut().unwrap().set_offset(offset);
+        buffer.get_mut().unwrap().set_offset_end(offset_end);
+        setup.harness.push(buffer).unwrap();
+        let buffers = setup.pulled();
+        let numbers: Vec<(u64, u64)> = buffers
+            .iter()
+            .map(|buffer| (buffer.offset(), buffer.offset_end()))
+            .collect();
+        assert_eq!(numbers, expected, "{offset} to {offset_end}");
+    }
+}

@@ -14,6 +14,7 @@ mod matrix;
 mod memory;
 mod negotiation;
 mod properties;
+mod qos;
 mod streaming;
 mod tensors;
 

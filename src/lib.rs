@@ -81,9 +81,29 @@ pub use plugin::plugin_register_static;
     reason = "what the macro makes has none, and is not to be seen but for the above"
 )]
 mod plugin {
+    use crate::lipsyncframes::LipSyncFrames;
     use gst::glib;
+    use gst::glib::object::ObjectSubclassIs;
+    use gst::glib::subclass::types::ObjectSubclass;
+    use std::sync::LazyLock;
+
+    /// Whether the elements' types can be this copy's. GObject has one type of a name in a process, so that
+    /// where the plugin is linked and found as a file, too, the first has them. To register them again panics.
+    static IS_FIRST_COPY: LazyLock<bool> = LazyLock::new(|| {
+        type Subclass = <LipSyncFrames as ObjectSubclassIs>::Subclass;
+        glib::Type::from_name(Subclass::NAME).is_none()
+    });
 
     fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+        if !*IS_FIRST_COPY {
+            glib::g_warning!(
+                "lipsyncframes",
+                "The plugin is in this process already, linked or from another file: its elements are those \
+                 of that copy, and this one, version {}, has none",
+                env!("CARGO_PKG_VERSION")
+            );
+            return Ok(());
+        }
         crate::lipsyncframes::register(plugin)?;
         crate::floatvideoparse::register(plugin)?;
         crate::videotofloat::register(plugin)

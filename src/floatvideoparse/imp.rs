@@ -216,6 +216,16 @@ fn is_float_video(caps: &gst::CapsRef) -> bool {
 }
 
 impl BaseParseImpl for Imp {
+    /// BaseParse would first read 64 KiB, and a larger frame in a second read. Sources with
+    /// `num-buffers` count reads.
+    fn start(&self) -> Result<(), gst::ErrorMessage> {
+        // What is wrong is said when there is something to cut.
+        if let Ok(stream) = self.describe() {
+            self.set_least_read(&stream);
+        }
+        Ok(())
+    }
+
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         *self.state.lock() = State::default();
         Ok(())
@@ -453,10 +463,16 @@ impl Imp {
         stream
     }
 
+    /// Has BaseParse read whole buffers.
+    fn set_least_read(&self, stream: &Stream) {
+        let bytes = stream.buffer_bytes();
+        self.obj().set_min_frame_size(bytes as u32);
+    }
+
     /// Prepares BaseParse and downstream for what is to come.
     fn announce(&self, stream: &Stream) {
+        self.set_least_read(stream);
         let parse = self.obj();
-        parse.set_min_frame_size(stream.buffer_bytes() as u32);
         // The first frame of a buffer waits for the last.
         let latency = stream.start(stream.frames_per_buffer - 1);
         let latency = latency.unwrap_or(ClockTime::ZERO);

@@ -81,6 +81,8 @@ struct State {
     timing: Timing,
     /// Whether upstream says when its buffers are to be shown, rather than where their bytes are
     is_timed: bool,
+    /// Whether upstream's segment runs backwards, which has been posted
+    is_backwards: bool,
     /// Whether a buffer has left
     has_output: bool,
     /// Whether downstream did not take the last buffer
@@ -275,6 +277,9 @@ impl BaseParseImpl for Imp {
     fn sink_event(&self, event: gst::Event) -> bool {
         match event.view() {
             gst::EventView::Segment(segment) => {
+                if self.refuse_backwards(segment.segment()) {
+                    return false;
+                }
                 let Ok(stream) = self.stream() else {
                     return false;
                 };
@@ -359,7 +364,6 @@ impl BaseParseImpl for Imp {
         }
         let segment = self.obj().segment();
         if let Some(segment) = segment.downcast_ref::<ClockTime>()
-            && segment.rate() > 0.0
             && let (Some(pts), Some(stop)) = (timing.pts, segment.stop())
             && pts >= stop
         {
@@ -434,6 +438,22 @@ impl Imp {
         }
         frame.set_flags(BaseParseFrameFlags::DROP);
         self.obj().finish_frame(frame, bytes as u32)
+    }
+
+    /// Says, once, that nothing is played backwards, if `segment` is to be.
+    fn refuse_backwards(&self, segment: &gst::Segment) -> bool {
+        let rate = segment.rate();
+        let is_backwards = rate < 0.0;
+        let was_backwards = std::mem::replace(&mut self.state.lock().is_backwards, is_backwards);
+        if is_backwards && !was_backwards {
+            gst::element_imp_error!(
+                self,
+                gst::StreamError::Failed,
+                ("A segment of rate {rate} comes in, and frames are only sent forwards: seek \
+                     with a rate above 0")
+            );
+        }
+        is_backwards
     }
 
     /// What the stream is or will be cut into.
@@ -553,13 +573,21 @@ impl Imp {
         let (rate, flags, start_type, start, stop_type, stop) = seek.get();
         let parse = self.obj();
         let is_pulling = parse.sink_pad().mode() == gst::PadMode::Pull;
-        if is_pulling && rate < 0.0 {
-            // BaseParse reads from start to stop, and keeps all of it, before it sends the first.
-            gst::info!(CAT, imp = self, "no seek with the negative rate {rate}");
+        if rate < 0.0 {
+            // BaseParse keeps all of it before it sends the first.
+            gst::warning!(CAT, imp = self, "no seek with the negative rate {rate}");
             return None;
         }
-        if start_type != gst::SeekType::Set || self.state.lock().is_timed {
+        if self.stops_before_start(seek) {
+            gst::warning!(CAT, imp = self, "no seek from {start:?} to {stop:?}");
+            return None;
+        }
+        if self.state.lock().is_timed {
             return Some(event);
+        }
+        if start_type != gst::SeekType::Set {
+            // Upstream would take it only in bytes, and start in the middle of a frame.
+            return (start.format() != gst::Format::Bytes).then_some(event);
         }
         let stream = self.describe().ok()?;
         let frame = stream.frame(start)?;
@@ -578,5 +606,24 @@ impl Imp {
             rate, flags, start_type, start, stop_type, stop,
         );
         Some(seek.seqnum(event.seqnum()).build())
+    }
+
+    /// Whether `seek` stops before it starts, which is a critical to BaseParse.
+    fn stops_before_start(&self, seek: &gst::event::Seek) -> bool {
+        let (_, _, start_type, start, stop_type, stop) = seek.get();
+        let stop = match stop_type {
+            gst::SeekType::Set => stop,
+            gst::SeekType::None if !self.state.lock().is_timed => {
+                // It stays what it was. BaseParse::segment() would wait for a frame to be shown.
+                let mut query = gst::query::Segment::new(gst::Format::Time);
+                self.obj().src_pad().query(query.query_mut());
+                query.result().2
+            }
+            _ => return false,
+        };
+        let start = self.convert(start, stop.format());
+        let is_after =
+            |start: gst::GenericFormattedValue| (0..start.value()).contains(&stop.value());
+        start_type == gst::SeekType::Set && start.is_some_and(is_after)
     }
 }

@@ -85,6 +85,10 @@ struct State {
     is_backwards: bool,
     /// Whether a buffer has left
     has_output: bool,
+    /// Whether upstream has said that there is nothing for a while
+    has_gap: bool,
+    /// Whether it has been posted that the stream ended before there was a frame
+    is_found_empty: bool,
     /// Whether downstream did not take the last buffer
     is_refused: bool,
 }
@@ -205,6 +209,17 @@ impl ElementImpl for Imp {
         });
         &TEMPLATES
     }
+
+    /// BaseParse does not say how long a frame is where the stream ends before there is one.
+    fn post_message(&self, message: gst::Message) -> bool {
+        if let gst::MessageView::Error(error) = message.view()
+            && error.error().matches(gst::StreamError::WrongType)
+        {
+            self.report_no_frame(0);
+            return true;
+        }
+        self.parent_post_message(message)
+    }
 }
 
 /// Caps of sources that know that they send anything at all. Files and pipes have none.
@@ -299,7 +314,21 @@ impl BaseParseImpl for Imp {
                 is_handled
             }
             // BaseParse would make up caps for it.
-            gst::EventView::Gap(_) => self.stream().is_ok() && self.parent_sink_event(event),
+            gst::EventView::Gap(_) => {
+                self.state.lock().has_gap = true;
+                self.stream().is_ok() && self.parent_sink_event(event)
+            }
+            gst::EventView::Eos(_) => {
+                let is_empty = {
+                    let state = self.state.lock();
+                    state.timeline.is_untouched() && !state.has_gap
+                };
+                if is_empty {
+                    // BaseParse would let it pass.
+                    self.report_no_frame(0);
+                }
+                self.parent_sink_event(event)
+            }
             _ => self.parent_sink_event(event),
         }
     }
@@ -337,6 +366,10 @@ impl BaseParseImpl for Imp {
     ) -> Result<(gst::FlowSuccess, u32), gst::FlowError> {
         let stream = self.stream()?;
         let available = frame.buffer().map_or(0, |buffer| buffer.size() as u64);
+        if available == 0 {
+            // A source that is read from has returned nothing: it has come to its end.
+            return Ok((gst::FlowSuccess::Ok, 0));
+        }
         let frames = (available / stream.frame_bytes).min(stream.frames_per_buffer);
         if frames < stream.frames_per_buffer && !self.obj().is_draining() {
             // BaseParse comes back with more.
@@ -420,15 +453,10 @@ impl Imp {
             state.timeline.consume(bytes);
             (state.has_output, state.is_refused)
         };
-        let (info, frame_bytes) = (stream.info, stream.frame_bytes);
         if !has_output {
-            let problem = format!("The stream ended after {bytes} bytes, before there was a frame");
-            gst::element_imp_error!(
-                self,
-                gst::StreamError::Format,
-                ("{problem}: {info} has {frame_bytes} bytes a frame")
-            );
+            self.report_no_frame(bytes);
         } else if !is_refused {
+            let (info, frame_bytes) = (stream.info, stream.frame_bytes);
             let problem = format!("{bytes} bytes are left over after the last whole frame");
             gst::element_imp_warning!(
                 self,
@@ -438,6 +466,23 @@ impl Imp {
         }
         frame.set_flags(BaseParseFrameFlags::DROP);
         self.obj().finish_frame(frame, bytes as u32)
+    }
+
+    /// Posts, once, that the stream ended after `bytes`, before there was a frame.
+    fn report_no_frame(&self, bytes: u64) {
+        if std::mem::replace(&mut self.state.lock().is_found_empty, true) {
+            return;
+        }
+        // Where it is not known what a frame is, that is what has to be mended first.
+        let Ok(stream) = self.stream() else { return };
+        let (info, frame_bytes) = (stream.info, stream.frame_bytes);
+        let problem = format!("The stream ended after {bytes} bytes, before there was a frame");
+        gst::element_imp_error!(
+            self,
+            gst::StreamError::Format,
+            ("{problem}: {info} has {frame_bytes} bytes a frame. Check what upstream sends, and \
+                 the format and size")
+        );
     }
 
     /// Says, once, that nothing is played backwards, if `segment` is to be.

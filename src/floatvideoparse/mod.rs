@@ -15,7 +15,7 @@
 //! segment of upstream's that runs backwards is an error.
 //!
 //! Where the stream ends, or breaks off, within a frame, a warning says how many bytes were left
-//! over. Where that is before the first frame, it is an error.
+//! over. Where that is before the first frame, or nothing comes at all, it is an error.
 //!
 //! The input can have `video/x-float` caps. Then they count, not the properties, and frames are
 //! put together anew, `frames-per-buffer` in a buffer. What upstream has stamped keeps its

@@ -127,45 +127,104 @@ fn a_last_frame_that_is_not_whole() {
     );
 }
 
+/// What is posted first where so many bytes come instead of a frame.
+fn ended_after(bytes: usize) -> String {
+    format!(
+        "The stream ended after {bytes} bytes, before there was a frame: BGR_F32LE 4x2 has 96 bytes \
+         a frame. Check what upstream sends, and the format and size"
+    )
+}
+
 #[test]
 fn a_stream_that_is_shorter_than_a_frame() {
-    let expected = "The stream ended after 95 bytes, before there was a frame: BGR_F32LE 4x2 has \
-                    96 bytes a frame";
     let mut setup = Setup::of_bytes(&format!("{SMALL} frames-per-buffer=3"));
     setup.push(&numbered_bytes(90));
     setup.push(&numbered_bytes(5));
     setup.end();
     assert_eq!(setup.pulled().len(), 0);
-    // BaseParse adds that it has found nothing.
-    assert_eq!(setup.errors()[0], expected);
+    assert_eq!(setup.errors(), [ended_after(95)]);
     let is_ended = std::iter::from_fn(|| setup.harness.try_pull_event())
         .any(|event| event.type_() == gst::EventType::Eos);
     assert!(is_ended);
 
-    let file = File::new("short.f32", &numbered_bytes(95));
-    for way in ["", "! queue"] {
-        let pipeline = Pipeline::new(&format!(
-            "filesrc location={file} {way} ! floatvideoparse {SMALL} ! appsink name=sink"
-        ));
-        pipeline.start(gst::State::Playing);
-        assert_eq!(pipeline.all_samples().len(), 0);
-        assert_eq!(pipeline.errors()[0], expected);
+    for bytes in [95, 0] {
+        let file = File::new("short.f32", &numbered_bytes(bytes));
+        for way in ["", "! queue"] {
+            let pipeline = Pipeline::new(&format!(
+                "filesrc location={file} {way} ! floatvideoparse {SMALL} ! appsink name=sink"
+            ));
+            pipeline.start(gst::State::Playing);
+            assert_eq!(pipeline.all_samples().len(), 0);
+            assert_eq!(pipeline.errors(), [ended_after(bytes)], "{way}");
+        }
     }
 }
 
 #[test]
 fn a_stream_of_nothing() {
+    for mut setup in [Setup::of_bytes(SMALL), Setup::of_frames("", SMALL_CAPS)] {
+        setup.end();
+        assert_eq!(setup.errors(), [ended_after(0)]);
+        assert_eq!(setup.warnings(), Vec::<String>::new());
+    }
     let mut setup = Setup::of_bytes(SMALL);
+    setup.push(&[]);
+    setup.end();
+    assert_eq!(setup.errors(), [ended_after(0)]);
+}
+
+/// As "fdsrc" ends
+#[test]
+fn an_end_before_there_is_a_segment() {
+    for (properties, expected) in [
+        (SMALL, &*ended_after(0)),
+        ("", "Frames of 0x0: set the properties"),
+    ] {
+        let mut setup = Setup::new(properties);
+        setup.harness.play();
+        setup.push_event(gst::event::StreamStart::new("nothing"));
+        setup.end();
+        let errors = setup.errors();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(errors[0].starts_with(expected), "{errors:?}");
+    }
+}
+
+#[test]
+fn an_upstream_that_says_that_it_has_nothing() {
+    let mut setup = Setup::of_frames("", SMALL_CAPS);
+    let gap = gst::event::Gap::builder(ClockTime::ZERO).build();
+    assert!(setup.push_event(gap));
     setup.end();
     assert_eq!(setup.errors(), Vec::<String>::new());
-    assert_eq!(setup.warnings(), Vec::<String>::new());
+}
 
-    let file = File::new("empty.f32", &[]);
-    let pipeline = Pipeline::new(&format!(
-        "filesrc location={file} ! floatvideoparse {SMALL} ! appsink name=sink"
-    ));
-    pipeline.start(gst::State::Playing);
-    assert_eq!(pipeline.all_samples().len(), 0);
-    let errors = pipeline.errors();
-    assert!(errors[0].starts_with("No valid frames found"), "{errors:?}");
+#[test]
+fn a_source_that_is_read_from_and_returns_nothing_at_its_end() {
+    for frames in [3usize, 0] {
+        let pipeline = Pipeline::new(&format!(
+            "appsrc name=source stream-type=random-access format=bytes size=960 \
+             ! floatvideoparse {SMALL} ! appsink name=sink sync=false"
+        ));
+        let source = pipeline.pipeline.by_name("source").unwrap();
+        let source = source.downcast::<gst_app::AppSrc>().unwrap();
+        let mut rest = frames;
+        source.set_callbacks(
+            gst_app::AppSrcCallbacks::builder()
+                .seek_data(|_, _| true)
+                .need_data(move |source, _| {
+                    let bytes = if rest > 0 { SMALL_BYTES } else { 0 };
+                    rest = rest.saturating_sub(1);
+                    let buffer = gst::Buffer::from_slice(numbered_bytes(bytes));
+                    // It may have stopped by now.
+                    let _ = source.push_buffer(buffer);
+                })
+                .build(),
+        );
+        pipeline.start(gst::State::Playing);
+        assert_eq!(sizes(&pipeline.all_samples()), vec![SMALL_BYTES; frames]);
+        let expected = Vec::from_iter((frames == 0).then(|| ended_after(0)));
+        assert_eq!(pipeline.errors(), expected);
+        assert_eq!(pipeline.warnings(), Vec::<String>::new());
+    }
 }

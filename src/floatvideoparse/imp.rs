@@ -70,7 +70,7 @@ impl Settings {
 /// What belongs to the streaming thread.
 #[derive(Default)]
 struct State {
-    /// `video/x-float` caps of the input, if it has such
+    /// Caps of the input, unless they are of bytes
     input: Option<gst::Caps>,
     /// What the stream is cut into, from its first bytes or caps on. If it cannot be, that has been
     /// posted: upstream sends what was refused again with every event and buffer, and the
@@ -89,8 +89,8 @@ struct State {
     has_gap: bool,
     /// Whether it has been posted that the stream ended before there was a frame
     is_found_empty: bool,
-    /// Whether downstream did not take the last buffer
-    is_refused: bool,
+    /// Why downstream did not take the last buffer
+    refusal: Option<gst::FlowError>,
 }
 
 glib::wrapper! {
@@ -227,11 +227,6 @@ fn bytes_caps() -> gst::Caps {
     gst::Caps::new_empty_simple("application/octet-stream")
 }
 
-fn is_float_video(caps: &gst::CapsRef) -> bool {
-    caps.structure(0)
-        .is_some_and(|structure| structure.name() == float_video::MEDIA_TYPE)
-}
-
 impl BaseParseImpl for Imp {
     /// BaseParse would first read 64 KiB, and a larger frame in a second read. Sources with
     /// `num-buffers` count reads.
@@ -261,12 +256,10 @@ impl BaseParseImpl for Imp {
         }
     }
 
-    /// Any float frames at all are let in, so that `set_sink_caps` can say what is wrong with them.
-    /// All that the application would hear otherwise is "not-negotiated".
+    /// Any caps at all are let in, so that `set_sink_caps` can say what is wrong with them. All that
+    /// the application would hear otherwise is "not-negotiated".
     fn sink_query(&self, query: &mut gst::QueryRef) -> bool {
-        if let gst::QueryViewMut::AcceptCaps(query) = query.view_mut()
-            && is_float_video(query.caps())
-        {
+        if let gst::QueryViewMut::AcceptCaps(query) = query.view_mut() {
             query.set_result(true);
             return true;
         }
@@ -274,7 +267,8 @@ impl BaseParseImpl for Imp {
     }
 
     fn set_sink_caps(&self, caps: &gst::Caps) -> Result<(), gst::LoggableError> {
-        let input = is_float_video(caps).then(|| caps.clone());
+        let is_of_bytes = caps.can_intersect(&bytes_caps());
+        let input = (!is_of_bytes).then(|| caps.clone());
         if self.state.lock().input != input {
             // What has come is of the caps that it came with.
             self.obj().drain();
@@ -434,10 +428,49 @@ impl Imp {
             self.announce_duration(stream);
         }
         let result = self.obj().finish_frame(frame, bytes as u32);
-        let mut state = self.state.lock();
-        state.has_output = true;
-        state.is_refused = result.is_err();
+        let earlier = {
+            let mut state = self.state.lock();
+            state.has_output = true;
+            std::mem::replace(&mut state.refusal, result.err())
+        };
+        if let Err(error) = result
+            && earlier != Some(error)
+        {
+            self.explain_refusal(error);
+        }
         result
+    }
+
+    /// Says why downstream does not take frames, where all that the application would hear is
+    /// "not-negotiated" or "not-linked".
+    fn explain_refusal(&self, error: gst::FlowError) {
+        let parse = self.obj();
+        let pad = parse.src_pad();
+        match error {
+            gst::FlowError::NotNegotiated => {
+                if let Some(caps) = pad.current_caps()
+                    && !pad.peer_query_accept_caps(&caps)
+                {
+                    let taken = pad.peer_query_caps(None);
+                    gst::element_imp_error!(
+                        self,
+                        gst::CoreError::Negotiation,
+                        ("{caps} is not taken downstream: it takes {taken}")
+                    );
+                }
+            }
+            // Where upstream pushes, it may have others to push to.
+            gst::FlowError::NotLinked
+                if parse.sink_pad().mode() == gst::PadMode::Pull && !pad.is_linked() =>
+            {
+                gst::element_imp_error!(
+                    self,
+                    gst::CoreError::Pad,
+                    ("Nothing takes the frames: link the src pad, for example to lipsyncframes")
+                );
+            }
+            _ => (),
+        }
     }
 
     /// Drops what is left where the stream ends or breaks off, and says so. BaseParse would do it
@@ -448,14 +481,14 @@ impl Imp {
         mut frame: BaseParseFrame,
         bytes: u64,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let (has_output, is_refused) = {
+        let (has_output, refusal) = {
             let mut state = self.state.lock();
             state.timeline.consume(bytes);
-            (state.has_output, state.is_refused)
+            (state.has_output, state.refusal)
         };
         if !has_output {
             self.report_no_frame(bytes);
-        } else if !is_refused {
+        } else if refusal.is_none() {
             let (info, frame_bytes) = (stream.info, stream.frame_bytes);
             let problem = format!("{bytes} bytes are left over after the last whole frame");
             gst::element_imp_warning!(
@@ -509,9 +542,23 @@ impl Imp {
         let settings = *self.settings.lock();
         let info = match self.input_caps() {
             Some(caps) => FloatVideoInfo::from_caps(&caps)?,
-            None => settings.info()?,
+            None => self.info_of_properties(&settings)?,
         };
         Stream::new(info, settings.frames_per_buffer)
+    }
+
+    /// What the properties say, unless upstream says something else.
+    fn info_of_properties(&self, settings: &Settings) -> Result<FloatVideoInfo, String> {
+        let info = settings.info()?;
+        let caps = info.to_caps();
+        let sent = self.obj().sink_pad().peer_query_caps(None);
+        if !sent.can_intersect(&caps) && !sent.can_intersect(&bytes_caps()) {
+            return Err(format!(
+                "The properties say {caps}, and upstream sends {sent}: set them to what comes, or \
+                 let upstream's caps say all of it"
+            ));
+        }
+        Ok(info)
     }
 
     /// What the stream is cut into. Announced downstream when it is first asked for.
@@ -545,17 +592,9 @@ impl Imp {
         let caps = self.input_caps().unwrap_or_else(|| stream.info.to_caps());
         let pad = parse.src_pad();
         pad.push_event(gst::event::Caps::new(&caps));
-        if !pad.peer_query_accept_caps(&caps) {
-            let taken = pad.peer_query_caps(None);
-            gst::element_imp_error!(
-                self,
-                gst::CoreError::Negotiation,
-                ("{caps} is not taken downstream: it takes {taken}")
-            );
-        }
     }
 
-    /// `video/x-float` caps of the input, if it has such. A source that is read from, and does not
+    /// Caps of the input, unless they are of bytes. A source that is read from, and does not
     /// send anything by itself, sends no caps either, and has to be asked.
     fn input_caps(&self) -> Option<gst::Caps> {
         if let Some(caps) = &self.state.lock().input {

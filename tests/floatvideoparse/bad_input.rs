@@ -228,3 +228,76 @@ fn a_source_that_is_read_from_and_returns_nothing_at_its_end() {
         assert_eq!(pipeline.warnings(), Vec::<String>::new());
     }
 }
+
+#[test]
+fn other_media_types_are_named() {
+    for caps in ["video/x-raw,format=RGB,width=4,height=2", "video/x-h264"] {
+        let mut setup = Setup::of_frames(SMALL, caps);
+        let errors = setup.errors();
+        let media_type = caps.split(',').next().unwrap();
+        let expected = format!("media type {media_type}: expected video/x-float");
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(errors[0].starts_with(&expected), "{errors:?}");
+        let result = pushed(&mut setup, SMALL_BYTES);
+        assert_eq!(result, Err(gst::FlowError::NotNegotiated), "{caps}");
+        assert_eq!(setup.errors(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_filter_that_contradicts_the_properties() {
+    let file = File::new("contradicted.f32", &numbered_bytes(3 * SMALL_BYTES));
+    for (filter, is_possible) in [
+        ("format={RGB_F32LE,RGBP_F32LE},width=4,height=2", false),
+        ("format={RGB_F32LE,BGR_F32LE},width=[1,3]", false),
+        ("format={RGB_F32LE,BGR_F32LE},width=[1,4]", true),
+    ] {
+        let pipeline = Pipeline::new(&format!(
+            "filesrc location={file} ! capsfilter caps=\"video/x-float,{filter}\" \
+             ! floatvideoparse {SMALL} ! appsink name=sink sync=false"
+        ));
+        pipeline.start(gst::State::Playing);
+        let frames = pipeline.all_samples().len();
+        assert_eq!(frames, if is_possible { 3 } else { 0 }, "{filter}");
+        let errors = pipeline.errors();
+        let expected = "The properties say video/x-float, format=(string)BGR_F32LE, width=(int)4";
+        let is_said = errors.first().is_some_and(|error| {
+            error.starts_with(expected) && error.contains("upstream sends video/x-float, format")
+        });
+        assert_eq!(is_said, !is_possible, "{filter}: {errors:?}");
+    }
+}
+
+#[test]
+fn a_downstream_that_changes_its_mind() {
+    let mut setup = Setup::of_bytes(SMALL);
+    setup.push(&numbered_bytes(SMALL_BYTES));
+    setup.harness.set_sink_caps_str("video/x-float,width=320");
+    let peer = setup.src_pad().peer().unwrap();
+    peer.add_probe(gst::PadProbeType::BUFFER, |_, info| {
+        info.flow_res = Err(gst::FlowError::NotNegotiated);
+        gst::PadProbeReturn::Handled
+    })
+    .unwrap();
+    for _ in 0..2 {
+        let result = pushed(&mut setup, SMALL_BYTES);
+        assert_eq!(result, Err(gst::FlowError::NotNegotiated));
+    }
+    let errors = setup.errors();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    let expected = "is not taken downstream: it takes video/x-float, width=(int)320";
+    assert!(errors[0].contains(expected), "{errors:?}");
+}
+
+#[test]
+fn a_file_for_nobody() {
+    let file = File::new("nobody.f32", &numbered_bytes(SMALL_BYTES));
+    let pipeline = Pipeline::new(&format!(
+        "filesrc location={file} ! floatvideoparse {SMALL}"
+    ));
+    pipeline.start(gst::State::Playing);
+    pipeline.wait_for(&[gst::MessageType::Error]);
+    let errors = pipeline.errors();
+    let expected = "Nothing takes the frames: link the src pad";
+    assert!(errors[0].starts_with(expected), "{errors:?}");
+}

@@ -70,7 +70,7 @@ impl Settings {
 /// What belongs to the streaming thread.
 #[derive(Default)]
 struct State {
-    /// `video/x-float` caps of the input, if it has such
+    /// Caps of the input, unless they are of bytes
     input: Option<gst::Caps>,
     /// What the stream is cut into, from its first bytes or caps on. If it cannot be, that has been
     /// posted: upstream sends what was refused again with every event and buffer, and the
@@ -81,10 +81,16 @@ struct State {
     timing: Timing,
     /// Whether upstream says when its buffers are to be shown, rather than where their bytes are
     is_timed: bool,
+    /// Whether upstream's segment runs backwards, which has been posted
+    is_backwards: bool,
     /// Whether a buffer has left
     has_output: bool,
-    /// Whether downstream did not take the last buffer
-    is_refused: bool,
+    /// Whether upstream has said that there is nothing for a while
+    has_gap: bool,
+    /// Whether it has been posted that the stream ended before there was a frame
+    is_found_empty: bool,
+    /// Why downstream did not take the last buffer
+    refusal: Option<gst::FlowError>,
 }
 
 glib::wrapper! {
@@ -203,6 +209,17 @@ impl ElementImpl for Imp {
         });
         &TEMPLATES
     }
+
+    /// BaseParse does not say how long a frame is where the stream ends before there is one.
+    fn post_message(&self, message: gst::Message) -> bool {
+        if let gst::MessageView::Error(error) = message.view()
+            && error.error().matches(gst::StreamError::WrongType)
+        {
+            self.report_no_frame(0);
+            return true;
+        }
+        self.parent_post_message(message)
+    }
 }
 
 /// Caps of sources that know that they send anything at all. Files and pipes have none.
@@ -210,12 +227,17 @@ fn bytes_caps() -> gst::Caps {
     gst::Caps::new_empty_simple("application/octet-stream")
 }
 
-fn is_float_video(caps: &gst::CapsRef) -> bool {
-    caps.structure(0)
-        .is_some_and(|structure| structure.name() == float_video::MEDIA_TYPE)
-}
-
 impl BaseParseImpl for Imp {
+    /// BaseParse would first read 64 KiB, and a larger frame in a second read. Sources with
+    /// `num-buffers` count reads.
+    fn start(&self) -> Result<(), gst::ErrorMessage> {
+        // What is wrong is said when there is something to cut.
+        if let Ok(stream) = self.describe() {
+            self.set_least_read(&stream);
+        }
+        Ok(())
+    }
+
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         *self.state.lock() = State::default();
         Ok(())
@@ -234,12 +256,10 @@ impl BaseParseImpl for Imp {
         }
     }
 
-    /// Any float frames at all are let in, so that `set_sink_caps` can say what is wrong with them.
-    /// All that the application would hear otherwise is "not-negotiated".
+    /// Any caps at all are let in, so that `set_sink_caps` can say what is wrong with them. All that
+    /// the application would hear otherwise is "not-negotiated".
     fn sink_query(&self, query: &mut gst::QueryRef) -> bool {
-        if let gst::QueryViewMut::AcceptCaps(query) = query.view_mut()
-            && is_float_video(query.caps())
-        {
+        if let gst::QueryViewMut::AcceptCaps(query) = query.view_mut() {
             query.set_result(true);
             return true;
         }
@@ -247,7 +267,8 @@ impl BaseParseImpl for Imp {
     }
 
     fn set_sink_caps(&self, caps: &gst::Caps) -> Result<(), gst::LoggableError> {
-        let input = is_float_video(caps).then(|| caps.clone());
+        let is_of_bytes = caps.can_intersect(&bytes_caps());
+        let input = (!is_of_bytes).then(|| caps.clone());
         if self.state.lock().input != input {
             // What has come is of the caps that it came with.
             self.obj().drain();
@@ -265,6 +286,9 @@ impl BaseParseImpl for Imp {
     fn sink_event(&self, event: gst::Event) -> bool {
         match event.view() {
             gst::EventView::Segment(segment) => {
+                if self.refuse_backwards(segment.segment()) {
+                    return false;
+                }
                 let Ok(stream) = self.stream() else {
                     return false;
                 };
@@ -284,7 +308,21 @@ impl BaseParseImpl for Imp {
                 is_handled
             }
             // BaseParse would make up caps for it.
-            gst::EventView::Gap(_) => self.stream().is_ok() && self.parent_sink_event(event),
+            gst::EventView::Gap(_) => {
+                self.state.lock().has_gap = true;
+                self.stream().is_ok() && self.parent_sink_event(event)
+            }
+            gst::EventView::Eos(_) => {
+                let is_empty = {
+                    let state = self.state.lock();
+                    state.timeline.is_untouched() && !state.has_gap
+                };
+                if is_empty {
+                    // BaseParse would let it pass.
+                    self.report_no_frame(0);
+                }
+                self.parent_sink_event(event)
+            }
             _ => self.parent_sink_event(event),
         }
     }
@@ -322,6 +360,10 @@ impl BaseParseImpl for Imp {
     ) -> Result<(gst::FlowSuccess, u32), gst::FlowError> {
         let stream = self.stream()?;
         let available = frame.buffer().map_or(0, |buffer| buffer.size() as u64);
+        if available == 0 {
+            // A source that is read from has returned nothing: it has come to its end.
+            return Ok((gst::FlowSuccess::Ok, 0));
+        }
         let frames = (available / stream.frame_bytes).min(stream.frames_per_buffer);
         if frames < stream.frames_per_buffer && !self.obj().is_draining() {
             // BaseParse comes back with more.
@@ -349,7 +391,6 @@ impl BaseParseImpl for Imp {
         }
         let segment = self.obj().segment();
         if let Some(segment) = segment.downcast_ref::<ClockTime>()
-            && segment.rate() > 0.0
             && let (Some(pts), Some(stop)) = (timing.pts, segment.stop())
             && pts >= stop
         {
@@ -387,10 +428,49 @@ impl Imp {
             self.announce_duration(stream);
         }
         let result = self.obj().finish_frame(frame, bytes as u32);
-        let mut state = self.state.lock();
-        state.has_output = true;
-        state.is_refused = result.is_err();
+        let earlier = {
+            let mut state = self.state.lock();
+            state.has_output = true;
+            std::mem::replace(&mut state.refusal, result.err())
+        };
+        if let Err(error) = result
+            && earlier != Some(error)
+        {
+            self.explain_refusal(error);
+        }
         result
+    }
+
+    /// Says why downstream does not take frames, where all that the application would hear is
+    /// "not-negotiated" or "not-linked".
+    fn explain_refusal(&self, error: gst::FlowError) {
+        let parse = self.obj();
+        let pad = parse.src_pad();
+        match error {
+            gst::FlowError::NotNegotiated => {
+                if let Some(caps) = pad.current_caps()
+                    && !pad.peer_query_accept_caps(&caps)
+                {
+                    let taken = pad.peer_query_caps(None);
+                    gst::element_imp_error!(
+                        self,
+                        gst::CoreError::Negotiation,
+                        ("{caps} is not taken downstream: it takes {taken}")
+                    );
+                }
+            }
+            // Where upstream pushes, it may have others to push to.
+            gst::FlowError::NotLinked
+                if parse.sink_pad().mode() == gst::PadMode::Pull && !pad.is_linked() =>
+            {
+                gst::element_imp_error!(
+                    self,
+                    gst::CoreError::Pad,
+                    ("Nothing takes the frames: link the src pad, for example to lipsyncframes")
+                );
+            }
+            _ => (),
+        }
     }
 
     /// Drops what is left where the stream ends or breaks off, and says so. BaseParse would do it
@@ -401,20 +481,15 @@ impl Imp {
         mut frame: BaseParseFrame,
         bytes: u64,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let (has_output, is_refused) = {
+        let (has_output, refusal) = {
             let mut state = self.state.lock();
             state.timeline.consume(bytes);
-            (state.has_output, state.is_refused)
+            (state.has_output, state.refusal)
         };
-        let (info, frame_bytes) = (stream.info, stream.frame_bytes);
         if !has_output {
-            let problem = format!("The stream ended after {bytes} bytes, before there was a frame");
-            gst::element_imp_error!(
-                self,
-                gst::StreamError::Format,
-                ("{problem}: {info} has {frame_bytes} bytes a frame")
-            );
-        } else if !is_refused {
+            self.report_no_frame(bytes);
+        } else if refusal.is_none() {
+            let (info, frame_bytes) = (stream.info, stream.frame_bytes);
             let problem = format!("{bytes} bytes are left over after the last whole frame");
             gst::element_imp_warning!(
                 self,
@@ -426,6 +501,39 @@ impl Imp {
         self.obj().finish_frame(frame, bytes as u32)
     }
 
+    /// Posts, once, that the stream ended after `bytes`, before there was a frame.
+    fn report_no_frame(&self, bytes: u64) {
+        if std::mem::replace(&mut self.state.lock().is_found_empty, true) {
+            return;
+        }
+        // Where it is not known what a frame is, that is what has to be mended first.
+        let Ok(stream) = self.stream() else { return };
+        let (info, frame_bytes) = (stream.info, stream.frame_bytes);
+        let problem = format!("The stream ended after {bytes} bytes, before there was a frame");
+        gst::element_imp_error!(
+            self,
+            gst::StreamError::Format,
+            ("{problem}: {info} has {frame_bytes} bytes a frame. Check what upstream sends, and \
+                 the format and size")
+        );
+    }
+
+    /// Says, once, that nothing is played backwards, if `segment` is to be.
+    fn refuse_backwards(&self, segment: &gst::Segment) -> bool {
+        let rate = segment.rate();
+        let is_backwards = rate < 0.0;
+        let was_backwards = std::mem::replace(&mut self.state.lock().is_backwards, is_backwards);
+        if is_backwards && !was_backwards {
+            gst::element_imp_error!(
+                self,
+                gst::StreamError::Failed,
+                ("A segment of rate {rate} comes in, and frames are only sent forwards: seek \
+                     with a rate above 0")
+            );
+        }
+        is_backwards
+    }
+
     /// What the stream is or will be cut into.
     fn describe(&self) -> Result<Stream, String> {
         if let Some(Ok(stream)) = self.state.lock().stream {
@@ -434,9 +542,23 @@ impl Imp {
         let settings = *self.settings.lock();
         let info = match self.input_caps() {
             Some(caps) => FloatVideoInfo::from_caps(&caps)?,
-            None => settings.info()?,
+            None => self.info_of_properties(&settings)?,
         };
         Stream::new(info, settings.frames_per_buffer)
+    }
+
+    /// What the properties say, unless upstream says something else.
+    fn info_of_properties(&self, settings: &Settings) -> Result<FloatVideoInfo, String> {
+        let info = settings.info()?;
+        let caps = info.to_caps();
+        let sent = self.obj().sink_pad().peer_query_caps(None);
+        if !sent.can_intersect(&caps) && !sent.can_intersect(&bytes_caps()) {
+            return Err(format!(
+                "The properties say {caps}, and upstream sends {sent}: set them to what comes, or \
+                 let upstream's caps say all of it"
+            ));
+        }
+        Ok(info)
     }
 
     /// What the stream is cut into. Announced downstream when it is first asked for.
@@ -453,10 +575,16 @@ impl Imp {
         stream
     }
 
+    /// Has BaseParse read whole buffers.
+    fn set_least_read(&self, stream: &Stream) {
+        let bytes = stream.buffer_bytes();
+        self.obj().set_min_frame_size(bytes as u32);
+    }
+
     /// Prepares BaseParse and downstream for what is to come.
     fn announce(&self, stream: &Stream) {
+        self.set_least_read(stream);
         let parse = self.obj();
-        parse.set_min_frame_size(stream.buffer_bytes() as u32);
         // The first frame of a buffer waits for the last.
         let latency = stream.start(stream.frames_per_buffer - 1);
         let latency = latency.unwrap_or(ClockTime::ZERO);
@@ -464,17 +592,9 @@ impl Imp {
         let caps = self.input_caps().unwrap_or_else(|| stream.info.to_caps());
         let pad = parse.src_pad();
         pad.push_event(gst::event::Caps::new(&caps));
-        if !pad.peer_query_accept_caps(&caps) {
-            let taken = pad.peer_query_caps(None);
-            gst::element_imp_error!(
-                self,
-                gst::CoreError::Negotiation,
-                ("{caps} is not taken downstream: it takes {taken}")
-            );
-        }
     }
 
-    /// `video/x-float` caps of the input, if it has such. A source that is read from, and does not
+    /// Caps of the input, unless they are of bytes. A source that is read from, and does not
     /// send anything by itself, sends no caps either, and has to be asked.
     fn input_caps(&self) -> Option<gst::Caps> {
         if let Some(caps) = &self.state.lock().input {
@@ -537,13 +657,21 @@ impl Imp {
         let (rate, flags, start_type, start, stop_type, stop) = seek.get();
         let parse = self.obj();
         let is_pulling = parse.sink_pad().mode() == gst::PadMode::Pull;
-        if is_pulling && rate < 0.0 {
-            // BaseParse reads from start to stop, and keeps all of it, before it sends the first.
-            gst::info!(CAT, imp = self, "no seek with the negative rate {rate}");
+        if rate < 0.0 {
+            // BaseParse keeps all of it before it sends the first.
+            gst::warning!(CAT, imp = self, "no seek with the negative rate {rate}");
             return None;
         }
-        if start_type != gst::SeekType::Set || self.state.lock().is_timed {
+        if self.stops_before_start(seek) {
+            gst::warning!(CAT, imp = self, "no seek from {start:?} to {stop:?}");
+            return None;
+        }
+        if self.state.lock().is_timed {
             return Some(event);
+        }
+        if start_type != gst::SeekType::Set {
+            // Upstream would take it only in bytes, and start in the middle of a frame.
+            return (start.format() != gst::Format::Bytes).then_some(event);
         }
         let stream = self.describe().ok()?;
         let frame = stream.frame(start)?;
@@ -562,5 +690,24 @@ impl Imp {
             rate, flags, start_type, start, stop_type, stop,
         );
         Some(seek.seqnum(event.seqnum()).build())
+    }
+
+    /// Whether `seek` stops before it starts, which is a critical to BaseParse.
+    fn stops_before_start(&self, seek: &gst::event::Seek) -> bool {
+        let (_, _, start_type, start, stop_type, stop) = seek.get();
+        let stop = match stop_type {
+            gst::SeekType::Set => stop,
+            gst::SeekType::None if !self.state.lock().is_timed => {
+                // It stays what it was. BaseParse::segment() would wait for a frame to be shown.
+                let mut query = gst::query::Segment::new(gst::Format::Time);
+                self.obj().src_pad().query(query.query_mut());
+                query.result().2
+            }
+            _ => return false,
+        };
+        let start = self.convert(start, stop.format());
+        let is_after =
+            |start: gst::GenericFormattedValue| (0..start.value()).contains(&stop.value());
+        start_type == gst::SeekType::Set && start.is_some_and(is_after)
     }
 }

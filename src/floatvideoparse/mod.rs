@@ -11,10 +11,11 @@
 //! Frame n begins at n / framerate, and memory is shared with the input where a frame comes in one
 //! piece. Sources of bytes that can be sought can be sought by time, frames and bytes: a seek goes
 //! to the frame that is shown at that time, or of which that byte is a part. Playing backwards is
-//! refused, because BaseParse would read all of it before it sends the first frame.
+//! refused, because BaseParse would keep all of it before it sends the first frame: seeks fail, and a
+//! segment of upstream's that runs backwards is an error.
 //!
 //! Where the stream ends, or breaks off, within a frame, a warning says how many bytes were left
-//! over. Where that is before the first frame, it is an error.
+//! over. Where that is before the first frame, or nothing comes at all, it is an error.
 //!
 //! The input can have `video/x-float` caps. Then they count, not the properties, and frames are
 //! put together anew, `frames-per-buffer` in a buffer. What upstream has stamped keeps its

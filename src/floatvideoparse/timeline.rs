@@ -60,6 +60,11 @@ impl Timeline {
         self.received += bytes;
     }
 
+    /// Whether not a byte has come from upstream.
+    pub fn is_untouched(&self) -> bool {
+        self.received == 0
+    }
+
     /// So many bytes have left.
     pub fn consume(&mut self, bytes: u64) {
         self.consumed += bytes;

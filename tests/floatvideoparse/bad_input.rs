@@ -127,45 +127,177 @@ fn a_last_frame_that_is_not_whole() {
     );
 }
 
+/// What is posted first where so many bytes come instead of a frame.
+fn ended_after(bytes: usize) -> String {
+    format!(
+        "The stream ended after {bytes} bytes, before there was a frame: BGR_F32LE 4x2 has 96 bytes \
+         a frame. Check what upstream sends, and the format and size"
+    )
+}
+
 #[test]
 fn a_stream_that_is_shorter_than_a_frame() {
-    let expected = "The stream ended after 95 bytes, before there was a frame: BGR_F32LE 4x2 has \
-                    96 bytes a frame";
     let mut setup = Setup::of_bytes(&format!("{SMALL} frames-per-buffer=3"));
     setup.push(&numbered_bytes(90));
     setup.push(&numbered_bytes(5));
     setup.end();
     assert_eq!(setup.pulled().len(), 0);
-    // BaseParse adds that it has found nothing.
-    assert_eq!(setup.errors()[0], expected);
+    assert_eq!(setup.errors(), [ended_after(95)]);
     let is_ended = std::iter::from_fn(|| setup.harness.try_pull_event())
         .any(|event| event.type_() == gst::EventType::Eos);
     assert!(is_ended);
 
-    let file = File::new("short.f32", &numbered_bytes(95));
-    for way in ["", "! queue"] {
-        let pipeline = Pipeline::new(&format!(
-            "filesrc location={file} {way} ! floatvideoparse {SMALL} ! appsink name=sink"
-        ));
-        pipeline.start(gst::State::Playing);
-        assert_eq!(pipeline.all_samples().len(), 0);
-        assert_eq!(pipeline.errors()[0], expected);
+    for bytes in [95, 0] {
+        let file = File::new("short.f32", &numbered_bytes(bytes));
+        for way in ["", "! queue"] {
+            let pipeline = Pipeline::new(&format!(
+                "filesrc location={file} {way} ! floatvideoparse {SMALL} ! appsink name=sink"
+            ));
+            pipeline.start(gst::State::Playing);
+            assert_eq!(pipeline.all_samples().len(), 0);
+            assert_eq!(pipeline.errors(), [ended_after(bytes)], "{way}");
+        }
     }
 }
 
 #[test]
 fn a_stream_of_nothing() {
+    for mut setup in [Setup::of_bytes(SMALL), Setup::of_frames("", SMALL_CAPS)] {
+        setup.end();
+        assert_eq!(setup.errors(), [ended_after(0)]);
+        assert_eq!(setup.warnings(), Vec::<String>::new());
+    }
     let mut setup = Setup::of_bytes(SMALL);
+    setup.push(&[]);
+    setup.end();
+    assert_eq!(setup.errors(), [ended_after(0)]);
+}
+
+/// As "fdsrc" ends
+#[test]
+fn an_end_before_there_is_a_segment() {
+    for (properties, expected) in [
+        (SMALL, &*ended_after(0)),
+        ("", "Frames of 0x0: set the properties"),
+    ] {
+        let mut setup = Setup::new(properties);
+        setup.harness.play();
+        setup.push_event(gst::event::StreamStart::new("nothing"));
+        setup.end();
+        let errors = setup.errors();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(errors[0].starts_with(expected), "{errors:?}");
+    }
+}
+
+#[test]
+fn an_upstream_that_says_that_it_has_nothing() {
+    let mut setup = Setup::of_frames("", SMALL_CAPS);
+    let gap = gst::event::Gap::builder(ClockTime::ZERO).build();
+    assert!(setup.push_event(gap));
     setup.end();
     assert_eq!(setup.errors(), Vec::<String>::new());
-    assert_eq!(setup.warnings(), Vec::<String>::new());
+}
 
-    let file = File::new("empty.f32", &[]);
+#[test]
+fn a_source_that_is_read_from_and_returns_nothing_at_its_end() {
+    for frames in [3usize, 0] {
+        let pipeline = Pipeline::new(&format!(
+            "appsrc name=source stream-type=random-access format=bytes size=960 \
+             ! floatvideoparse {SMALL} ! appsink name=sink sync=false"
+        ));
+        let source = pipeline.pipeline.by_name("source").unwrap();
+        let source = source.downcast::<gst_app::AppSrc>().unwrap();
+        let mut rest = frames;
+        source.set_callbacks(
+            gst_app::AppSrcCallbacks::builder()
+                .seek_data(|_, _| true)
+                .need_data(move |source, _| {
+                    let bytes = if rest > 0 { SMALL_BYTES } else { 0 };
+                    rest = rest.saturating_sub(1);
+                    let buffer = gst::Buffer::from_slice(numbered_bytes(bytes));
+                    // It may have stopped by now.
+                    let _ = source.push_buffer(buffer);
+                })
+                .build(),
+        );
+        pipeline.start(gst::State::Playing);
+        assert_eq!(sizes(&pipeline.all_samples()), vec![SMALL_BYTES; frames]);
+        let expected = Vec::from_iter((frames == 0).then(|| ended_after(0)));
+        assert_eq!(pipeline.errors(), expected);
+        assert_eq!(pipeline.warnings(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn other_media_types_are_named() {
+    for caps in ["video/x-raw,format=RGB,width=4,height=2", "video/x-h264"] {
+        let mut setup = Setup::of_frames(SMALL, caps);
+        let errors = setup.errors();
+        let media_type = caps.split(',').next().unwrap();
+        let expected = format!("media type {media_type}: expected video/x-float");
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(errors[0].starts_with(&expected), "{errors:?}");
+        let result = pushed(&mut setup, SMALL_BYTES);
+        assert_eq!(result, Err(gst::FlowError::NotNegotiated), "{caps}");
+        assert_eq!(setup.errors(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_filter_that_contradicts_the_properties() {
+    let file = File::new("contradicted.f32", &numbered_bytes(3 * SMALL_BYTES));
+    for (filter, is_possible) in [
+        ("format={RGB_F32LE,RGBP_F32LE},width=4,height=2", false),
+        ("format={RGB_F32LE,BGR_F32LE},width=[1,3]", false),
+        ("format={RGB_F32LE,BGR_F32LE},width=[1,4]", true),
+    ] {
+        let pipeline = Pipeline::new(&format!(
+            "filesrc location={file} ! capsfilter caps=\"video/x-float,{filter}\" \
+             ! floatvideoparse {SMALL} ! appsink name=sink sync=false"
+        ));
+        pipeline.start(gst::State::Playing);
+        let frames = pipeline.all_samples().len();
+        assert_eq!(frames, if is_possible { 3 } else { 0 }, "{filter}");
+        let errors = pipeline.errors();
+        let expected = "The properties say video/x-float, format=(string)BGR_F32LE, width=(int)4";
+        let is_said = errors.first().is_some_and(|error| {
+            error.starts_with(expected) && error.contains("upstream sends video/x-float, format")
+        });
+        assert_eq!(is_said, !is_possible, "{filter}: {errors:?}");
+    }
+}
+
+#[test]
+fn a_downstream_that_changes_its_mind() {
+    let mut setup = Setup::of_bytes(SMALL);
+    setup.push(&numbered_bytes(SMALL_BYTES));
+    setup.harness.set_sink_caps_str("video/x-float,width=320");
+    let peer = setup.src_pad().peer().unwrap();
+    peer.add_probe(gst::PadProbeType::BUFFER, |_, info| {
+        info.flow_res = Err(gst::FlowError::NotNegotiated);
+        gst::PadProbeReturn::Handled
+    })
+    .unwrap();
+    for _ in 0..2 {
+        let result = pushed(&mut setup, SMALL_BYTES);
+        assert_eq!(result, Err(gst::FlowError::NotNegotiated));
+    }
+    let errors = setup.errors();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    let expected = "is not taken downstream: it takes video/x-float, width=(int)320";
+    assert!(errors[0].contains(expected), "{errors:?}");
+}
+
+#[test]
+fn a_file_for_nobody() {
+    let file = File::new("nobody.f32", &numbered_bytes(SMALL_BYTES));
     let pipeline = Pipeline::new(&format!(
-        "filesrc location={file} ! floatvideoparse {SMALL} ! appsink name=sink"
+        "filesrc location={file} ! floatvideoparse {SMALL}"
     ));
     pipeline.start(gst::State::Playing);
-    assert_eq!(pipeline.all_samples().len(), 0);
+    pipeline.wait_for(&[gst::MessageType::Error]);
     let errors = pipeline.errors();
-    assert!(errors[0].starts_with("No valid frames found"), "{errors:?}");
+    let expected = "Nothing takes the frames: link the src pad";
+    assert!(errors[0].starts_with(expected), "{errors:?}");
 }

@@ -192,6 +192,35 @@ fn files_that_end_near_the_end_of_a_piece() {
     }
 }
 
+/// BaseParse would begin with 64 KiB, which is less than a frame here.
+#[test]
+fn a_file_of_which_so_many_pieces_are_read() {
+    let frame_bytes = 200 * 50 * 12;
+    let input = numbered_bytes(6 * frame_bytes);
+    let file = File::new("pieces.f32", &input);
+    let size = "width=200 height=50";
+    let caps = "video/x-float,format=BGR_F32LE,width=200,height=50,framerate=25/1";
+    for (filter, properties, frames) in [
+        ("", size.to_string(), 1),
+        ("", format!("{size} frames-per-buffer=2"), 2),
+        (&format!("! {caps}"), String::new(), 1),
+    ] {
+        for pieces in [1, 3] {
+            let (_, buffers) = Pipeline::play(&format!(
+                "filesrc location={file} num-buffers={pieces} {filter} \
+                 ! floatvideoparse {properties} ! appsink name=sink sync=false"
+            ));
+            let bytes = frames * frame_bytes;
+            assert_eq!(
+                sizes(&buffers),
+                vec![bytes; pieces],
+                "{filter} {properties}"
+            );
+            assert_contents(&buffers, &input[..pieces * bytes]);
+        }
+    }
+}
+
 /// Where a frame comes in one piece, it leaves without being copied.
 #[test]
 fn whole_frames_are_not_copied() {

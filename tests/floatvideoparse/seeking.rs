@@ -221,6 +221,77 @@ fn backwards_is_refused() {
     });
 }
 
+/// Upstream would go backwards, if it were asked to.
+#[test]
+fn backwards_is_refused_where_upstream_seeks() {
+    let mut setup = Setup::of_frames("", SMALL_CAPS);
+    let set = gst::SeekType::Set;
+    let (start, stop) = (ClockTime::ZERO, ClockTime::SECOND);
+    let flags = gst::SeekFlags::FLUSH;
+    for (rate, is_sought) in [(-1.0, false), (1.0, true)] {
+        let seek = gst::event::Seek::new(rate, flags, set, start, set, stop);
+        assert_eq!(setup.src_pad().send_event(seek), is_sought);
+        let mut events = std::iter::from_fn(|| setup.harness.try_pull_upstream_event());
+        let is_forwarded = events.any(|event| event.type_() == gst::EventType::Seek);
+        assert_eq!(is_forwarded, is_sought);
+    }
+}
+
+#[test]
+fn a_stop_before_the_start_is_refused() {
+    use gst::format::{Bytes, Default as Frames, SpecificFormattedValue};
+    fn between<V: SpecificFormattedValue>(
+        pipeline: &Pipeline,
+        start: V,
+        stop: Option<V>,
+    ) -> Result<(), glib::BoolError> {
+        let (set, flags) = (gst::SeekType::Set, gst::SeekFlags::FLUSH);
+        match stop {
+            Some(stop) => pipeline.pipeline.seek(1.0, flags, set, start, set, stop),
+            // It stays where it is.
+            None => {
+                let (none, stop) = (gst::SeekType::None, start);
+                pipeline.pipeline.seek(1.0, flags, set, start, none, stop)
+            }
+        }
+    }
+    on_both(|pipeline| {
+        let seconds = ClockTime::from_seconds;
+        let (frames, bytes) = (Frames::from_u64, Bytes::from_u64);
+        between(pipeline, seconds(5), Some(seconds(2))).unwrap_err();
+        between(pipeline, frames(50), Some(frames(49))).unwrap_err();
+        between(pipeline, bytes(960), Some(bytes(0))).unwrap_err();
+
+        between(pipeline, seconds(1), Some(seconds(2))).unwrap();
+        assert_is_frame(&first_after_seek(pipeline), 25);
+        between(pipeline, seconds(5), None).unwrap_err();
+        between(pipeline, frames(51), None).unwrap_err();
+        between(pipeline, frames(40), None).unwrap();
+        assert_is_frame(&first_after_seek(pipeline), 40);
+        between(pipeline, seconds(8), Some(seconds(8))).unwrap();
+        pipeline.start(gst::State::Playing);
+        assert_eq!(pipeline.all_samples().len(), 0);
+    });
+}
+
+#[test]
+fn seeks_from_the_end_of_the_file_are_refused() {
+    on_both(|pipeline| {
+        let end = gst::GenericFormattedValue::new(gst::Format::Bytes, -100);
+        let open = gst::GenericFormattedValue::new(gst::Format::Bytes, -1);
+        let flags = gst::SeekFlags::FLUSH;
+        let result = pipeline.pipeline.seek(
+            1.0,
+            flags,
+            gst::SeekType::End,
+            end,
+            gst::SeekType::Set,
+            open,
+        );
+        result.unwrap_err();
+    });
+}
+
 #[test]
 fn without_a_framerate_there_are_no_seeks_by_time() {
     on_both_with(&format!("{SMALL} framerate=0/1"), |pipeline| {

@@ -454,6 +454,14 @@ fn an_encoder_that_does_not_fit_is_an_error() {
     for (encoder, output, message) in [
         ("", to_folder, "empty"),
         ("jpegenc nonsense=1", to_folder, "nonsense"),
+        ("jpegenc quality=-1", to_folder, "value \"-1\""),
+        ("jpegenc quality=101", to_folder, "value \"101\""),
+        ("queue ! jpegenc quality=999", to_folder, "value \"999\""),
+        (
+            "pngenc compression-level=10",
+            to_folder,
+            "'compression-level'",
+        ),
         ("jpegenc !", to_folder, "jpegenc !"),
         ("jpegenc ! fakesink", to_folder, "one input and one output"),
         ("wavenc", to_folder, "expected one that takes video/x-raw"),

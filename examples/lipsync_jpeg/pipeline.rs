@@ -1,7 +1,9 @@
 //! The pipeline: `appsrc ! lipsyncframes ! capsfilter ! queue ! encoder ! appsink`.
 
 use crate::options::Options;
+use gst::glib;
 use gst::prelude::*;
+use std::sync::{Arc, OnceLock};
 
 /// Debian's package for elements whose name begins so.
 const PACKAGES: [(&str, &str); 16] = [
@@ -118,13 +120,12 @@ pub fn describe_error(error: &gst::message::Error) -> String {
 /// Makes a bin of elements in a row, as gst-launch-1.0 would take them.
 pub fn make_elements(description: &str) -> Result<gst::Element, String> {
     let mut context = gst::ParseContext::new();
-    let elements = gst::parse::bin_from_description_full(
-        description,
-        true,
-        Some(&mut context),
-        gst::ParseFlags::FATAL_ERRORS,
-    )
-    .map_err(|error| {
+    let parse = || {
+        let flags = gst::ParseFlags::FATAL_ERRORS;
+        gst::parse::bin_from_description_full(description, true, Some(&mut context), flags)
+    };
+    let (elements, warning) = with_warning(parse);
+    let elements = elements.map_err(|error| {
         let missing = context.missing_elements();
         // An element is listed as missing also where it has no such property.
         match missing.first() {
@@ -132,12 +133,38 @@ pub fn make_elements(description: &str) -> Result<gst::Element, String> {
             _ => error.to_string(),
         }
     })?;
+    if let Some(warning) = warning {
+        return Err(format!(
+            "{warning}; gst-inspect-1.0 ELEMENT says what its properties can be"
+        ));
+    }
     if elements.static_pad("sink").is_none() || elements.static_pad("src").is_none() {
         return Err(
             "expected elements with one input and one output that are not linked yet".into(),
         );
     }
     Ok(elements)
+}
+
+/// Sets properties with `set`. What GLib only warns of, and goes on with the default, is returned: the
+/// first value that is out of its property's range.
+fn with_warning<T>(set: impl FnOnce() -> T) -> (T, Option<String>) {
+    const GOBJECT: Option<&str> = Some("GLib-GObject");
+    let first = Arc::new(OnceLock::new());
+    let seen = first.clone();
+    let handler = glib::log_set_handler(
+        GOBJECT,
+        // The latter since GLib 2.76.
+        glib::LogLevels::LEVEL_WARNING | glib::LogLevels::LEVEL_CRITICAL,
+        false,
+        false,
+        move |_, _, message| {
+            let _ = seen.set(message.to_owned());
+        },
+    );
+    let result = set();
+    glib::log_remove_handler(GOBJECT, handler);
+    (result, first.get().cloned())
 }
 
 fn describe_missing(element: &str) -> String {

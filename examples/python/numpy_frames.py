@@ -11,6 +11,7 @@ from gi.repository import Gst, GstApp  # GstApp gives appsrc and appsink their m
 import numpy as np
 
 TIMEOUT = 30  # seconds without a JPEG
+QUALITIES = range(101)
 SAMPLES = {"<f4": "F32LE", "<f2": "F16LE"}
 Gst.init(None)
 
@@ -41,6 +42,9 @@ class Jpegs:
     """Makes JPEGs of batches. The pipeline stays between them, whatever their shape and type."""
 
     def __init__(self, width=320, height=320, order="BGR", range="unit", quality=75):
+        if quality not in QUALITIES:
+            # Out of its range, jpegenc would only warn, and take its default.
+            raise ValueError(f"quality {quality!r}: expected a whole number from 0 to 100")
         self.order = order
         self.description = (
             f"appsrc name=source format=time ! lipsyncframes range={range}"

@@ -2,7 +2,7 @@
 
 use crate::frames::{FrameBody, FrameKind, check_headers, check_length};
 use crate::options::Options;
-use crate::pipeline::{CONVERTING, JpegPipeline, Output, lock};
+use crate::pipeline::{CONVERTING, JpegPipeline, Output, lock, strictly};
 use crate::refusal::Refusal;
 use crate::server::Server;
 use axum::body::{Body, Bytes};
@@ -34,11 +34,12 @@ pub struct Converters {
 }
 
 impl Converters {
-    /// Starts one of them, so that a missing element is found before the first request.
+    /// Starts one of them, so that what is wrong with --encoder is found before the first request.
     pub fn new(options: &Options) -> Result<Self, String> {
+        let first = strictly(|| Converter::start(options))?;
         Ok(Self {
             places: Semaphore::new(options.converters),
-            idle: Mutex::new(vec![Converter::start(options)?]),
+            idle: Mutex::new(vec![first]),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! A pipeline inside the process: `appsrc ! lipsyncframes ! encoder ! appsink`.
 
 use crate::options::Options;
+use gst::glib;
 use gst::prelude::*;
 use gstlipsyncframes::media::float_video::{FloatVideoInfo, LipSyncFramesRange};
 use std::collections::VecDeque;
@@ -194,6 +195,36 @@ fn element<E: IsA<gst::Element>>(pipeline: &gst::Pipeline, name: &str) -> Result
         .by_name(name)
         .and_downcast()
         .ok_or_else(|| format!("the pipeline has no element {name} of the kind it should be"))
+}
+
+/// Starts a pipeline, before any other runs. A property's value that is out of its range, of which GLib
+/// only warns and goes on with the default, is an error, too.
+///
+/// # Errors
+///
+/// Those of `start`, and GLib's sentence about the value.
+pub fn strictly<T>(start: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    const GOBJECT: Option<&str> = Some("GLib-GObject");
+    let first = Arc::new(OnceLock::new());
+    let seen = first.clone();
+    let handler = glib::log_set_handler(
+        GOBJECT,
+        // The latter since GLib 2.76.
+        glib::LogLevels::LEVEL_WARNING | glib::LogLevels::LEVEL_CRITICAL,
+        false,
+        false,
+        move |_, _, message| {
+            let _ = seen.set(message.to_owned());
+        },
+    );
+    let started = start();
+    glib::log_remove_handler(GOBJECT, handler);
+    match first.get() {
+        Some(warning) => Err(format!(
+            "--encoder: {warning}; gst-inspect-1.0 ELEMENT says what its properties can be"
+        )),
+        None => started,
+    }
 }
 
 /// Locks also what a panicking thread held: all of it is valid after every statement.

@@ -168,9 +168,14 @@ class Test(unittest.TestCase):
         self.assert_colours(jpegs(solid(COLOURS[3:])), COLOURS[3:])
 
     def test_options_that_do_not_exist(self):
-        for options in ({"range": "percent"}, {"quality": "good"}):
-            with self.subTest(options), self.assertRaises(RuntimeError):
-                Jpegs(**options)
+        with self.assertRaises(RuntimeError):
+            Jpegs(range="percent")
+        for quality in (-1, 101, 999, 74.5, "good", None):
+            with self.subTest(quality), self.assertRaises(ValueError) as caught:
+                Jpegs(quality=quality)
+            self.assertIn(repr(quality), str(caught.exception))
+        for quality in (0, 100):
+            Jpegs(quality=quality)
 
     def run_program(self, *args):
         return subprocess.run(

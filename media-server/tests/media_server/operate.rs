@@ -136,6 +136,15 @@ fn what_cannot_start_says_why() {
     };
     let missing = run(&["--listen", "127.0.0.1:0", "--encoder", "nosuchenc"]);
     assert!(missing.contains("nosuchenc"), "{missing}");
+    for quality in ["-1", "101", "999"] {
+        let encoder = format!("jpegenc quality={quality}");
+        let range = run(&["--listen", "127.0.0.1:0", "--encoder", &encoder]);
+        assert!(range.starts_with("media_server: --encoder: "), "{range}");
+        assert!(
+            range.contains(&format!("\"{quality}\"")) && range.contains("'quality'"),
+            "{range}"
+        );
+    }
     let video = run(&["--listen", "127.0.0.1:0", "--demo", "no-such-video.mp4"]);
     assert!(video.contains("no-such-video.mp4"), "{video}");
     let taken = Server::start(&[]);

@@ -1,5 +1,7 @@
 //! The way back: `videotofloat`, and the pixel path under it.
 
+#[path = "common/memories.rs"]
+mod memories;
 #[path = "common/patience.rs"]
 mod patience;
 
@@ -352,30 +354,297 @@ fn bgr_floats_where_downstream_does_not_care_and_other_sizes_never() {
     assert_eq!(refused, Err(gst::FlowError::NotNegotiated));
 }
 
-#[test]
-fn a_short_buffer_is_an_error_and_the_next_one_is_converted() {
+/// A harness whose element posts errors on the bus.
+fn with_bus(upstream: &str) -> (Harness, gst::Bus) {
     init();
     let element = gst::ElementFactory::make("videotofloat").build().unwrap();
     let bus = gst::Bus::new();
     element.set_bus(Some(&bus));
     let mut harness = Harness::with_element(&element, Some("sink"), Some("src"));
-    harness.set_sink_caps_str("video/x-float");
-    harness.set_src_caps_str("video/x-raw,format=RGBA,width=3,height=2,framerate=25/1");
-    let result = harness.push(gst::Buffer::from_slice(vec![0; 23]));
-    assert_eq!(result, Err(gst::FlowError::Error));
-    let message = bus.pop_filtered(&[gst::MessageType::Error]).unwrap();
+    harness.set_sink_caps_str("video/x-float,format=RGB_F32LE");
+    harness.set_src_caps_str(upstream);
+    (harness, bus)
+}
+
+fn error(bus: &gst::Bus) -> Option<String> {
+    let message = bus.pop_filtered(&[gst::MessageType::Error])?;
     let gst::MessageView::Error(error) = message.view() else {
         unreachable!("filtered");
     };
-    let text = error.error().message().to_owned();
-    assert!(text.contains("buffer of 23 bytes"), "{text}");
+    Some(error.error().message().to_owned())
+}
+
+/// `buffer` is one error that says all of `expected`, and the frame after it is converted.
+fn refused(harness: &mut Harness, bus: &gst::Bus, buffer: gst::Buffer, expected: &[&str]) {
+    let result = harness.push(buffer);
+    assert_eq!(result, Err(gst::FlowError::Error), "{expected:?}");
+    let text = error(bus).unwrap();
+    for expected in expected {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
     assert_eq!(harness.buffers_in_queue(), 0);
 
-    harness
-        .push(gst::Buffer::from_slice(vec![255; 24]))
+    let good = gst::Buffer::from_slice(vec![255; 24]);
+    harness.push(good).unwrap();
+    assert_eq!(pulled(harness), 1f32.to_le_bytes().repeat(18));
+    assert_eq!(error(bus), None);
+}
+
+const RGBA_3X2: &str = "video/x-raw,format=RGBA,width=3,height=2,framerate=25/1";
+
+#[test]
+fn a_short_buffer_is_an_error_and_the_next_one_is_converted() {
+    let (mut harness, bus) = with_bus(RGBA_3X2);
+    for (bytes, there) in [
+        (0, "the 0 bytes of the buffer"),
+        (23, "the 23 bytes of the buffer"),
+    ] {
+        let buffer = gst::Buffer::from_slice(vec![0; bytes]);
+        refused(&mut harness, &bus, buffer, &[there, "2 rows of 12 bytes"]);
+    }
+}
+
+#[test]
+fn metas_that_say_more_than_there_is_are_errors() {
+    use gst_video::VideoFormat::{Bgra, I420, Rgba};
+    let (mut harness, bus) = with_bus(RGBA_3X2);
+    for (format, width, height, offsets, strides, expected) in [
+        (Rgba, 3, 2, &[24][..], &[12][..], "plane 0 at offset 24"),
+        (Rgba, 3, 2, &[1], &[12], "at offset 1 with stride 12"),
+        (Rgba, 3, 2, &[usize::MAX], &[12], "18446744073709551615"),
+        (Rgba, 3, 2, &[0], &[13], "with stride 13: expected 2 rows"),
+        (Rgba, 3, 2, &[0], &[i32::MAX], "with stride 2147483647"),
+        (Rgba, 3, 2, &[12], &[-12], "offset 12 with stride -12"),
+        (Rgba, 3, 2, &[0], &[i32::MIN], "with stride -2147483648"),
+        (Rgba, 3, 2, &[0], &[11], "with stride 11"),
+        (Rgba, 3, 2, &[0], &[0], "with stride 0"),
+        (Rgba, 3, 2, &[], &[], "RGBA 3x2 with 0 planes: expected"),
+        (Rgba, 3, 2, &[0, 12], &[12, 12], "RGBA 3x2 with 2 planes"),
+        (Rgba, 2, 2, &[0], &[12], "RGBA 2x2 with 1 planes: expected"),
+        (Rgba, 3, 1, &[0], &[12], "RGBA 3x1 with 1 planes: expected"),
+        (Bgra, 3, 2, &[0], &[12], "BGRA 3x2 with 1 planes: expected"),
+        (I420, 3, 2, &[0, 8, 12], &[4, 4, 4], "I420 3x2 with 3"),
+    ] {
+        let mut buffer = gst::Buffer::from_slice(vec![0; 24]);
+        let meta = gst_video::VideoMeta::add_full(
+            buffer.get_mut().unwrap(),
+            gst_video::VideoFrameFlags::empty(),
+            format,
+            width,
+            height,
+            offsets,
+            strides,
+        );
+        meta.unwrap();
+        refused(&mut harness, &bus, buffer, &[expected]);
+    }
+}
+
+#[test]
+fn a_meta_for_a_larger_frame_is_no_lie() {
+    let (mut harness, bus) = with_bus("video/x-raw,format=RGB,width=3,height=2,framerate=25/1");
+    let mut buffer = gst::Buffer::from_slice(frame(RGB_FORMATS[0], 3, 3, 15));
+    gst_video::VideoMeta::add_full(
+        buffer.get_mut().unwrap(),
+        gst_video::VideoFrameFlags::empty(),
+        gst_video::VideoFormat::Rgb,
+        5,
+        3,
+        &[0],
+        &[15],
+    )
+    .unwrap();
+    harness.push(buffer).unwrap();
+    let (format, _) = float_formats()[1];
+    assert_eq!(pulled(&mut harness), expected(format, Range::Unit, 3, 2));
+    assert_eq!(error(&bus), None);
+}
+
+#[test]
+fn memory_that_cannot_be_read_is_an_error() {
+    let (mut harness, bus) = with_bus(RGBA_3X2);
+    for memories in [1, 2, 3] {
+        let buffer = memories::unmappable(memories, 24 / memories);
+        let memories = format!("24 bytes in {memories} memories, of which 0 bytes can be mapped");
+        refused(&mut harness, &bus, buffer, &[&memories]);
+    }
+    // The first half can be read.
+    let mut buffer = memories::in_pieces([&[0; 12][..]]);
+    buffer.append(memories::unmappable(1, 12));
+    refused(&mut harness, &bus, buffer, &["24 bytes in 2 memories"]);
+}
+
+#[test]
+fn memory_in_pieces_is_put_together() {
+    let (mut harness, _bus) = with_bus("video/x-raw,format=RGB,width=3,height=2,framerate=25/1");
+    let bytes = frame(RGB_FORMATS[0], 3, 2, 12);
+    for has_meta in [false, true] {
+        let mut buffer = memories::in_pieces(bytes.chunks(7));
+        if has_meta {
+            gst_video::VideoMeta::add_full(
+                buffer.get_mut().unwrap(),
+                gst_video::VideoFrameFlags::empty(),
+                gst_video::VideoFormat::Rgb,
+                3,
+                2,
+                &[0],
+                &[12],
+            )
+            .unwrap();
+        }
+        harness.push(buffer).unwrap();
+        let (format, _) = float_formats()[1];
+        assert_eq!(pulled(&mut harness), expected(format, Range::Unit, 3, 2));
+    }
+}
+
+/// Of float frames, the size of a buffer says how many it holds.
+#[test]
+fn buffers_of_downstream_s_pool_hold_one_frame_whatever_size_it_says() {
+    for size in [0, 1, 71, 72, 73, 144, 4096] {
+        let (mut harness, bus) = with_bus(RGBA_3X2);
+        let pad = harness.sinkpad().unwrap();
+        pad.add_probe(gst::PadProbeType::QUERY_DOWNSTREAM, move |_, info| {
+            if let Some(query) = info.query_mut()
+                && let gst::QueryViewMut::Allocation(allocation) = query.view_mut()
+            {
+                let pool = gst::BufferPool::new();
+                allocation.add_allocation_pool(Some(&pool), size, 0, 0);
+                return gst::PadProbeReturn::Handled;
+            }
+            gst::PadProbeReturn::Ok
+        })
         .unwrap();
-    assert_eq!(pulled(&mut harness), 1f32.to_le_bytes().repeat(18));
-    assert!(bus.pop_filtered(&[gst::MessageType::Error]).is_none());
+        // Other caps, so that the element asks.
+        harness.set_src_caps_str(&RGBA_3X2.replace("25/1", "30/1"));
+        for _ in 0..3 {
+            let buffer = gst::Buffer::from_slice(vec![255; 24]);
+            assert!(harness.push(buffer).is_ok(), "{size}: {:?}", error(&bus));
+            let floats = pulled(&mut harness);
+            assert!(
+                floats == 1f32.to_le_bytes().repeat(18),
+                "{size}: {floats:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn frame_numbers_survive() {
+    let (mut harness, _bus) = with_bus(RGBA_3X2);
+    for (offset, end) in [(0, 1), (7, 8), (u64::MAX, u64::MAX)] {
+        let mut buffer = gst::Buffer::from_slice(vec![0; 24]);
+        buffer.get_mut().unwrap().set_offset(offset);
+        buffer.get_mut().unwrap().set_offset_end(end);
+        harness.push(buffer).unwrap();
+        let output = harness.pull().unwrap();
+        assert_eq!((output.offset(), output.offset_end()), (offset, end));
+    }
+}
+
+/// What colorimetry says of black and white counts; of the rest, no sample depends.
+#[test]
+fn the_colorimetry_s_range_counts() {
+    init();
+    let levels: Vec<u8> = (0..=255).flat_map(|level| [level; 3]).collect();
+    let full = |level: f64| level / 255.0;
+    let limited = |level: f64| ((level - 16.0) / 219.0).clamp(0.0, 1.0);
+    for (colorimetry, meaning) in [
+        ("", full as fn(f64) -> f64),
+        (",colorimetry=sRGB", full),
+        (",colorimetry=1:1:5:1", full),
+        (",colorimetry=1:1:0:0", full),
+        (",colorimetry=0:1:0:0", full),
+        (",colorimetry=2:1:5:1", limited),
+        (",colorimetry=2:1:0:0", limited),
+        (",colorimetry=bt709", limited),
+    ] {
+        for (range, range_name) in RANGES {
+            let mut harness = Harness::new_parse(&format!("videotofloat range={range_name}"));
+            harness.set_sink_caps_str("video/x-float,format=RGB_F32LE");
+            harness.set_src_caps_str(&format!(
+                "video/x-raw,format=RGB,width=16,height=16,framerate=25/1{colorimetry}"
+            ));
+            harness
+                .push(gst::Buffer::from_slice(levels.clone()))
+                .unwrap();
+            let floats = pulled(&mut harness);
+            let (floats, _) = floats.as_chunks::<4>();
+            for (&float, &level) in floats.iter().zip(&levels) {
+                let unit = meaning(f64::from(level));
+                let expected = match range {
+                    Range::Unit => unit,
+                    Range::SignedUnit => unit * 2.0 - 1.0,
+                    Range::Byte => unit * 255.0,
+                    _ => panic!("{range:?} is not known here"),
+                };
+                let difference = f64::from(f32::from_le_bytes(float)) - expected;
+                let unit_in_last_place = expected.abs().max(0.01) * f64::from(f32::EPSILON);
+                assert!(
+                    difference.abs() <= unit_in_last_place,
+                    "{colorimetry} {range_name}: {float:?} of {level}, not {expected}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn only_whole_pictures_of_one_view() {
+    const FRAMES: &str = "video/x-raw,format=RGBA,width=3,height=2,framerate=25/1";
+    for (field, expected) in [
+        ("interlace-mode=interleaved", "expected progressive"),
+        ("interlace-mode=mixed", "interlace-mode mixed: expected"),
+        ("interlace-mode=alternate", "interlace-mode alternate"),
+        ("multiview-mode=side-by-side", "expected mono"),
+        ("multiview-mode=frame-by-frame", "mode frame-by-frame"),
+        ("multiview-mode=separated,views=2", "mode separated"),
+        ("views=2", "views 2: expected 1"),
+    ] {
+        let (mut harness, bus) = with_bus(&format!("{FRAMES},{field}"));
+        let text = error(&bus).unwrap();
+        assert!(text.contains(expected), "{text}");
+        assert!(text.contains("deinterlace and glviewconvert"), "{text}");
+        let buffer = gst::Buffer::from_slice(vec![0; 24]);
+        let pushed = harness.push(buffer);
+        assert_eq!(pushed, Err(gst::FlowError::NotNegotiated), "{field}");
+        // Good caps make up for it.
+        harness.set_src_caps_str(FRAMES);
+        let buffer = gst::Buffer::from_slice(vec![255; 24]);
+        harness.push(buffer).unwrap();
+        assert_eq!(pulled(&mut harness), 1f32.to_le_bytes().repeat(18));
+    }
+    for field in [
+        "interlace-mode=progressive",
+        "multiview-mode=mono,multiview-flags=0:ffffffff",
+        "multiview-mode=left",
+        "views=1",
+    ] {
+        let (mut harness, bus) = with_bus(&format!("{FRAMES},{field}"));
+        harness.push(gst::Buffer::from_slice(vec![0; 24])).unwrap();
+        assert_eq!(error(&bus), None);
+    }
+}
+
+/// So that `deinterlace` and such know what to make.
+#[test]
+fn upstream_sees_what_is_taken() {
+    init();
+    let mut harness = Harness::new("videotofloat");
+    harness.set_sink_caps_str("video/x-float");
+    let caps = harness.srcpad().unwrap().peer_query_caps(None);
+    for (fields, is_taken) in [
+        ("", true),
+        (",interlace-mode=progressive", true),
+        (",interlace-mode=interleaved", false),
+        (",multiview-mode=mono", true),
+        (",multiview-mode=top-bottom", false),
+        (",colorimetry=2:1:5:1", true),
+        (",colorimetry=sRGB", true),
+    ] {
+        let raw: gst::Caps = format!("video/x-raw,format=RGB{fields}").parse().unwrap();
+        assert_eq!(caps.can_intersect(&raw), is_taken, "{fields}: {caps}");
+    }
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use crate::pipeline::{describe_error, make_elements};
 use gst::prelude::*;
-use gst_video::{VideoFormat, VideoFrameRef, VideoInfo, prelude::*};
+use gst_video::{VideoFormat, VideoInfo};
+use gstlipsyncframes::media::planes;
 use std::fs::File;
 use std::io::{Error, Write};
 use std::path::{Path, PathBuf};
@@ -174,18 +175,16 @@ fn arrange(tiles: &[gst::Sample]) -> Result<(Vec<u8>, VideoInfo), String> {
     let stride = info.stride()[0] as usize;
     let mut sheet = vec![BACKGROUND; info.size()];
     for (index, tile) in tiles.iter().enumerate() {
-        let frame = tile
-            .buffer()
-            .and_then(|buffer| VideoFrameRef::from_buffer_ref_readable(buffer, &tile_info).ok())
-            .ok_or(unreadable)?;
-        let pixels = frame.plane_data(0).map_err(|error| error.to_string())?;
-        let from = pixels.chunks(frame.plane_stride()[0] as usize);
         let left = (GAP + index % COLUMNS * step_x) * PIXEL_BYTES;
         let top = GAP + index / COLUMNS * step_y;
         let to = sheet.chunks_exact_mut(stride).skip(top);
-        for (from, to) in from.zip(to) {
-            to[left..][..row_bytes].copy_from_slice(&from[..row_bytes]);
-        }
+        let buffer = tile.buffer().ok_or(unreadable)?;
+        planes::read(buffer, &tile_info, |pixels, stride| {
+            for (from, to) in pixels.chunks(stride).zip(to) {
+                to[left..][..row_bytes].copy_from_slice(&from[..row_bytes]);
+            }
+        })
+        .map_err(|problem| format!("{unreadable}: {problem}"))?;
     }
     Ok((sheet, info))
 }

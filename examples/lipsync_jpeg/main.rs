@@ -131,6 +131,12 @@ fn collect(
             return Err(gst::FlowError::Error);
         };
         let data = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
+        if data.len() != buffer.size() {
+            let (bytes, readable) = (buffer.size(), data.len());
+            let problem = format!("{readable} of an image's {bytes} bytes can be read");
+            gst::element_error!(appsink, gst::ResourceError::Read, ("{problem}"));
+            return Err(gst::FlowError::Error);
+        }
         match lock(&output).write(caps, &data) {
             Ok(()) => {
                 n_written.fetch_add(1, Ordering::Relaxed);

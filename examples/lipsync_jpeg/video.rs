@@ -3,9 +3,8 @@
 use crate::frames::Frames;
 use crate::pipeline::{describe_error, make_element};
 use gst::prelude::*;
-use gst_video::prelude::*;
 use gstlipsyncframes::lipsyncframes::LipSyncFramesRange;
-use gstlipsyncframes::media::float_video::FloatVideoInfo;
+use gstlipsyncframes::media::{float_video::FloatVideoInfo, planes};
 use gstlipsyncframes::pixel::{ChannelOrder, Layout};
 use std::path::Path;
 
@@ -275,14 +274,20 @@ impl VideoFrames {
 
     fn write_floats(&self, sample: &gst::Sample, frame: &mut [u8]) -> Result<(), String> {
         let info = video_info(sample)?;
-        let picture = sample
-            .buffer()
-            .and_then(|buffer| {
-                gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &info).ok()
-            })
-            .ok_or("a decoded frame cannot be read")?;
-        let stride = picture.plane_stride()[0] as usize;
-        let pixels = picture.plane_data(0).map_err(|error| error.to_string())?;
+        let buffer = sample.buffer().ok_or("a decoded frame without a buffer")?;
+        planes::read(buffer, &info, |pixels, stride| {
+            self.write_pixels(&info, pixels, stride, frame);
+        })
+        .map_err(|problem| format!("a decoded frame cannot be read: {problem}"))
+    }
+
+    fn write_pixels(
+        &self,
+        info: &gst_video::VideoInfo,
+        pixels: &[u8],
+        stride: usize,
+        frame: &mut [u8],
+    ) {
         let row_bytes = info.width() as usize * 3;
         let rows = pixels.chunks(stride).map(|row| &row[..row_bytes]);
         let (floats, _) = frame.as_chunks_mut::<4>();
@@ -306,7 +311,6 @@ impl VideoFrames {
                 }
             }
         }
-        Ok(())
     }
 }
 

@@ -25,14 +25,14 @@ pub enum Matrix {
     Bt709,
 }
 
-/// What part of 0 to 255 a YCbCr output uses.
+/// What part of 0 to 255 a YCbCr output, or an RGB source of [`ToFloat`](crate::ToFloat), uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Quantization {
-    /// 0 to 255 for luma and chroma, as in JPEG
+    /// 0 to 255 for all, as in JPEG
     #[default]
     Full,
-    /// 16 to 235 for luma, 16 to 240 for chroma, as in television
+    /// 16 to 235 for luma and RGB, 16 to 240 for chroma, as in television
     Limited,
 }
 

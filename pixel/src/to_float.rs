@@ -1,6 +1,6 @@
 //! The way back: 8-bit RGB frames to float frames of the same size.
 
-use crate::arithmetic::{Range, SampleScale};
+use crate::arithmetic::{Quantization, Range, SampleScale};
 use crate::error::{self, ConvertError, PlanError};
 use crate::format::{FloatFormat, Layout, PixelFormat, Plane, Planes, Sample};
 use crate::pool;
@@ -31,6 +31,7 @@ pub struct ToFloat {
     width: usize,
     height: usize,
     target: FloatFormat,
+    range: Range,
     /// Which byte of a pixel each channel of the target is
     positions: [usize; 3],
     /// The sample of each byte; of a float16, the first two bytes count.
@@ -68,24 +69,24 @@ impl ToFloat {
         {
             positions[target.positions()[channel]] = position;
         }
-        let scale = SampleScale::from(range);
-        let mut samples = [[0; 4]; 256];
-        for (byte, sample) in samples.iter_mut().enumerate() {
-            let float = ((byte << 7) as f32 - scale.offset) / scale.factor;
-            match target.sample {
-                Sample::F32 => *sample = float.to_le_bytes(),
-                Sample::F16 => sample[..2].copy_from_slice(&narrow(float).to_le_bytes()),
-            }
-        }
+        let samples = samples(target.sample, range, Quantization::Full);
         Ok(Self {
             source,
             width: width as usize,
             height: height as usize,
             target,
+            range,
             positions,
             samples,
             share: Share::default(),
         })
+    }
+
+    /// The same of frames with this quantization, which is full until this is called. Of limited ones
+    /// black is 16 and white 235, of each channel; what lies beyond is clamped.
+    pub fn with_quantization(mut self, quantization: Quantization) -> Self {
+        self.samples = samples(self.target.sample, self.range, quantization);
+        self
     }
 
     /// Bytes of a float frame.
@@ -189,6 +190,26 @@ impl ToFloat {
             }
         }
     }
+}
+
+/// The sample of each byte.
+fn samples(sample: Sample, range: Range, quantization: Quantization) -> [[u8; 4]; 256] {
+    let scale = SampleScale::from(range);
+    let (factor, offset) = (f64::from(scale.factor), f64::from(scale.offset));
+    std::array::from_fn(|byte| {
+        let level = match quantization {
+            Quantization::Full => byte as f64,
+            Quantization::Limited => (byte as f64 - 16.0).clamp(0.0, 219.0) * 255.0 / 219.0,
+        };
+        let float = ((level * 128.0 - offset) / factor) as f32;
+        match sample {
+            Sample::F32 => float.to_le_bytes(),
+            Sample::F16 => {
+                let [low, high] = narrow(float).to_le_bytes();
+                [low, high, 0, 0]
+            }
+        }
+    })
 }
 
 /// The nearest float16, where there is a tie the even one. For 0 and for what is a normal float16.

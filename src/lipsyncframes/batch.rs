@@ -1,6 +1,7 @@
 //! A buffer of one or more frames, handed out frame by frame with its timestamps.
 
 use crate::media::float_video::{FloatVideoInfo, METAS_OF_A_MOMENT};
+use crate::media::planes;
 use gst::ClockTime;
 use gst::meta::MetaTransformCopy;
 use gst::prelude::*;
@@ -71,7 +72,10 @@ impl Batch {
         let offset = frame_number(&buffer, frames);
         let data = buffer
             .into_mapped_buffer_readable()
-            .map_err(|buffer| format!("a buffer of {} bytes cannot be read", buffer.size()))?;
+            .map_err(|buffer| planes::unreadable(&buffer, 0))?;
+        if data.len() != bytes {
+            return Err(planes::unreadable(data.buffer(), data.len()));
+        }
         Ok(Self {
             data,
             timestamps,

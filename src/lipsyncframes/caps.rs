@@ -14,6 +14,9 @@ const DEFAULT_SIZE: i32 = 320;
 /// `jpegenc`, which ignores the field, takes its input for.
 const DEFAULT_COLORIMETRY: &str = "1:4:0:0";
 
+/// What is said of frames that are one picture each, where downstream wants to hear it.
+const ONE_VIEW: &str = "mono";
+
 /// Chroma lies in the middle of its 2x2 pixels.
 const CHROMA_SITE: &str = "jpeg";
 
@@ -118,10 +121,19 @@ fn fixate_structure(
     add_borders: bool,
 ) -> Option<gst::Caps> {
     let name = video_format.to_str();
-    if !allows(candidate, "format", name) {
+    let is_made = allows(candidate, "format", name)
+        && allows(candidate, "multiview-mode", ONE_VIEW)
+        && allows(candidate, "views", 1);
+    if !is_made {
         return None;
     }
     let mut output = candidate.to_owned();
+    if output.has_field("multiview-mode") {
+        output.set("multiview-mode", ONE_VIEW);
+    }
+    if output.has_field("views") {
+        output.set("views", 1);
+    }
     output.set("format", name);
     if pixel_format.is_ycbcr() {
         if !allows(candidate, "chroma-site", CHROMA_SITE) {

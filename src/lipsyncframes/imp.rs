@@ -8,15 +8,14 @@ use super::stats::Stats;
 use crate::common;
 use crate::lock::Lock;
 use crate::media::float_video::{self, FloatVideoInfo, LipSyncFramesRange};
-use crate::media::tensors;
+use crate::media::{planes, tensors};
 
 use gst::glib;
 use gst::prelude::*;
 use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use gst_base::subclass::{BaseTransformMode, base_transform::GenerateOutputSuccess};
-use gst_video::prelude::*;
-use lipsyncframes_pixel::{Plan, Plane, Source, pool::MAX_THREADS};
+use lipsyncframes_pixel::{Plan, Source, pool::MAX_THREADS};
 
 use std::sync::LazyLock;
 use std::time::Instant;
@@ -591,21 +590,11 @@ impl Imp {
             plan,
             ..
         } = conversion;
-        let mut mapped = gst_video::VideoFrameRef::from_buffer_ref_writable(output, info)
-            .map_err(|error| self.fail(format!("The output buffer cannot be written: {error}")))?;
-        let strides: [i32; 3] =
-            std::array::from_fn(|plane| mapped.plane_stride().get(plane).copied().unwrap_or(0));
-        let [first, second, third, _] = mapped.planes_data_mut();
-        let mut planes = [first, second, third]
-            .into_iter()
-            .zip(strides)
-            .map(|(data, stride)| Plane {
-                data,
-                stride: usize::try_from(stride).unwrap_or(0),
-            });
-        let planes = std::array::from_fn(|_| planes.next().unwrap_or_default());
-        plan.convert(source, planes, settings.threads())
-            .map_err(|error| self.fail(format!("A frame cannot be converted: {error}")))
+        planes::write(output, info, |planes| {
+            plan.convert(source, planes, settings.threads())
+        })
+        .map_err(|problem| self.fail(format!("The output buffer cannot be written: {problem}")))?
+        .map_err(|error| self.fail(format!("A frame cannot be converted: {error}")))
     }
 
     /// Posts an element error, and returns what ends the stream.

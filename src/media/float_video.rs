@@ -6,6 +6,8 @@
 //! | `width`, `height` | 1 to 16384 |
 //! | `framerate` | 0/1 or more, per frame, not per buffer; 0/1 if absent |
 //! | `pixel-aspect-ratio` | 1/1 if absent |
+//! | `interlace-mode` | `progressive`, also if absent |
+//! | `multiview-mode`, `views` | `mono`, `left` or `right`, 1: one view, also if absent |
 //!
 //! Samples are little-endian IEEE float32 or float16, rows and planes tightly packed. A buffer holds one or
 //! more whole frames back to back.
@@ -205,6 +207,7 @@ impl FloatVideoInfo {
                 structure.name()
             ));
         }
+        whole_pictures(structure)?;
         let expected_formats = format_names().join(", ");
         let name: String = required(structure, "format", &expected_formats)?;
         let (_, format) = formats()
@@ -251,6 +254,30 @@ impl std::fmt::Display for FloatVideoInfo {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         write!(f, "{} {}x{}", self.format_name(), self.width, self.height)
     }
+}
+
+/// Values of `multiview-mode` that say that a frame is one view.
+pub(crate) const ONE_VIEW: [&str; 3] = ["mono", "left", "right"];
+
+/// Whether each frame is one picture. Neither networks nor scaling know of two fields or views in one,
+/// and of two in turns only every other one belongs together.
+pub(crate) fn whole_pictures(structure: &gst::StructureRef) -> Result<(), String> {
+    let expectations = [
+        ("interlace-mode", &["progressive"][..]),
+        ("multiview-mode", &ONE_VIEW),
+        ("views", &["1"]),
+    ];
+    for (field, expected) in expectations {
+        let Ok(value) = structure.value(field) else {
+            continue;
+        };
+        let value = value.serialize().map_err(|error| error.to_string())?;
+        if !expected.contains(&value.as_str()) {
+            let expected = expected.join(" or ");
+            return Err(format!("{field} {value}: expected {expected}"));
+        }
+    }
+    Ok(())
 }
 
 /// The first structure of `caps`, which must be about system memory.
@@ -394,11 +421,30 @@ mod tests {
                 ",format=BGR_F32LE,width=1,height=1,framerate=-25/1",
                 "framerate -25/1: expected a fraction of 0/1 or more",
             ),
+            (
+                ",format=BGR_F32LE,width=1,height=1,interlace-mode=interleaved",
+                "interlace-mode interleaved: expected progressive",
+            ),
+            (
+                ",format=BGR_F32LE,width=1,height=1,multiview-mode=side-by-side",
+                "multiview-mode side-by-side: expected mono or left or right",
+            ),
+            (
+                ",format=BGR_F32LE,width=1,height=1,views=2",
+                "views 2: expected 1",
+            ),
         ] {
             let error = info(fields).unwrap_err();
             assert!(error.contains(message), "{fields}: {error}");
             assert!(error.contains("in caps video/x-float"), "{error}");
         }
+    }
+
+    #[test]
+    fn what_is_said_of_whole_pictures_changes_nothing() {
+        let fields = ",format=BGR_F32LE,width=1,height=1";
+        let said = ",interlace-mode=progressive,multiview-mode=left,views=1";
+        assert_eq!(info(&format!("{fields}{said}")), info(fields));
     }
 
     #[test]

@@ -3,15 +3,14 @@
 use crate::common;
 use crate::lock::Lock;
 use crate::media::float_video::{self, FloatVideoInfo, LipSyncFramesRange};
-use crate::media::raw_video;
+use crate::media::{planes, raw_video};
 
 use gst::glib;
 use gst::prelude::*;
 use gst_base::subclass::BaseTransformMode;
 use gst_base::subclass::prelude::*;
-use gst_video::prelude::*;
-use gst_video::{VideoFormat, VideoFrameRef, VideoInfo};
-use lipsyncframes_pixel::{ToFloat, pool};
+use gst_video::{VideoColorRange, VideoFormat, VideoInfo};
+use lipsyncframes_pixel::{Quantization, ToFloat, pool};
 
 use std::sync::LazyLock;
 
@@ -65,8 +64,11 @@ impl Conversion {
                 "{width}x{height} to {output_width}x{output_height}: expected the same size"
             ));
         }
-        let plan = ToFloat::new(format, width, height, output.format, range.into())
+        let mut plan = ToFloat::new(format, width, height, output.format, range.into())
             .map_err(|error| error.to_string())?;
+        if input.colorimetry().range() == VideoColorRange::Range16_235 {
+            plan = plan.with_quantization(Quantization::Limited);
+        }
         Ok(Self {
             input,
             output,
@@ -142,6 +144,20 @@ fn video_template() -> gst::Caps {
     gst::Caps::from(raw_video::structure(FORMATS))
 }
 
+/// Reads input caps.
+///
+/// # Errors
+///
+/// A sentence that names the field, its value and what was expected.
+fn video_info(caps: &gst::CapsRef) -> Result<VideoInfo, String> {
+    float_video::in_system_memory(caps)
+        .and_then(float_video::whole_pictures)
+        .map_err(|problem| {
+            format!("{problem}, in caps {caps}; deinterlace and glviewconvert make such video")
+        })?;
+    VideoInfo::from_caps(caps).map_err(|_| format!("input caps {caps} are no video frames"))
+}
+
 impl BaseTransformImpl for Imp {
     const MODE: BaseTransformMode = BaseTransformMode::NeverInPlace;
     const PASSTHROUGH_ON_SAME_CAPS: bool = false;
@@ -172,6 +188,10 @@ impl BaseTransformImpl for Imp {
         for structure in caps.iter() {
             for template in template.iter() {
                 let mut result = template.to_owned();
+                if direction == gst::PadDirection::Src {
+                    result.set("interlace-mode", "progressive");
+                    result.set("multiview-mode", gst::List::new(float_video::ONE_VIEW));
+                }
                 for field in COMMON_FIELDS {
                     if let Ok(value) = structure.value(field) {
                         result.set_value(field, value.clone());
@@ -186,10 +206,16 @@ impl BaseTransformImpl for Imp {
         })
     }
 
+    /// What the query for caps lists is expected by elements that can choose. Caps that do not say
+    /// what it lists, or that say otherwise, come to `set_caps`, which can say what is wrong with them.
+    fn accept_caps(&self, direction: gst::PadDirection, caps: &gst::Caps) -> bool {
+        (direction == gst::PadDirection::Sink && caps.is_subset(&video_template()))
+            || self.parent_accept_caps(direction, caps)
+    }
+
     fn set_caps(&self, incaps: &gst::Caps, outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
         let range = self.settings.lock().range;
-        let conversion = VideoInfo::from_caps(incaps)
-            .map_err(|_| format!("input caps {incaps} are no video frames"))
+        let conversion = video_info(incaps)
             .and_then(|input| {
                 let output = FloatVideoInfo::from_caps(outcaps)?;
                 Conversion::new(input, output, range)
@@ -236,11 +262,17 @@ impl BaseTransformImpl for Imp {
         &self,
         query: &mut gst::query::Allocation,
     ) -> Result<(), gst::LoggableError> {
-        if query.allocation_pools().next().is_none()
-            && let (Some(caps), _) = query.get_owned()
+        if let (Some(caps), _) = query.get_owned()
             && let Some(frame_bytes) = self.unit_size(&caps).and_then(|n| u32::try_from(n).ok())
         {
-            query.add_allocation_pool(Some(&gst::BufferPool::new()), frame_bytes, 0, 0);
+            match query.allocation_pools().next() {
+                None => query.add_allocation_pool(Some(&gst::BufferPool::new()), frame_bytes, 0, 0),
+                Some((pool, size, min, max)) => {
+                    let pool = pool.unwrap_or_default();
+                    let size = size.max(frame_bytes);
+                    query.set_nth_allocation_pool(0, Some(&pool), size, min, max);
+                }
+            }
         }
         self.parent_decide_allocation(query)
     }
@@ -277,20 +309,23 @@ fn convert(
         let (input, output) = (conversion.input.clone(), conversion.output);
         *conversion = Conversion::new(input, output, settings.range)?;
     }
-    let frame = VideoFrameRef::from_buffer_ref_readable(input, &conversion.input)
-        .map_err(|_| format!("A buffer of {} bytes is no video frame", input.size()))?;
-    let pixels = frame
-        .plane_data(0)
-        .map_err(|error| format!("The input cannot be read: {error}"))?;
-    let stride = frame.plane_stride().first().copied().unwrap_or(0);
-    let stride = usize::try_from(stride)
-        .map_err(|_| format!("A stride of {stride} bytes: expected a positive one"))?;
+    let frame_bytes = conversion.output.frame_bytes();
+    if output.size() < frame_bytes {
+        let bytes = output.size();
+        return Err(format!(
+            "The pool gave a buffer of {bytes} bytes: expected {frame_bytes}, one frame"
+        ));
+    }
+    // A buffer's size says how many float frames it holds.
+    output.set_size(frame_bytes);
     let mut floats = output
         .map_writable()
         .map_err(|error| format!("The output buffer cannot be written: {error}"))?;
     let threads = pool::threads(settings.n_threads);
-    conversion
-        .plan
-        .convert(pixels, stride, &mut floats, threads)
-        .map_err(|error| format!("A frame cannot be converted: {error}"))
+    let (plan, info) = (&mut conversion.plan, &conversion.input);
+    planes::read(input, info, |pixels, stride| {
+        plan.convert(pixels, stride, &mut floats, threads)
+    })
+    .map_err(|problem| format!("A buffer is no video frame: {problem}"))?
+    .map_err(|error| format!("A frame cannot be converted: {error}"))
 }

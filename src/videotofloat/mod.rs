@@ -13,6 +13,10 @@
 //! rounded once, to the sample's width; `lipsyncframes` with the same range makes v of it again. The
 //! format is what downstream asks for, `BGR_F32LE` where that is open. Alpha is dropped.
 //!
+//! Where `colorimetry` says that black is 16 and white 235, levels are taken for what they mean, and
+//! what lies beyond is clamped; `lipsyncframes` makes full-range levels of such floats. Frames must be
+//! progressive, and one view each.
+//!
 //! # Properties
 //!
 //! Both can be changed while playing.

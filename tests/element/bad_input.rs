@@ -34,6 +34,27 @@ fn buffers_that_are_not_whole_frames() {
 }
 
 #[test]
+fn memory_that_cannot_be_read() {
+    let mut setup = Setup::new("").downstream("video/x-raw").upstream(SMALL);
+    for memories in [1, 2, 3] {
+        let buffer = memories::unmappable(memories, 2 * SMALL_BYTES / memories);
+        let error = refused(&mut setup, buffer);
+        let expected = format!("192 bytes in {memories} memories, of which 0 bytes can be mapped");
+        assert!(error.contains(&expected), "{error}");
+    }
+    // The first frame can be read.
+    let mut buffer = small_frames(&[7]);
+    let unreadable = memories::unmappable(1, SMALL_BYTES);
+    buffer.append(unreadable);
+    let error = refused(&mut setup, buffer);
+    assert!(error.contains("192 bytes in 2 memories"), "{error}");
+
+    setup.harness.push(small_frames(&[5, 6])).unwrap();
+    assert_eq!(first_bytes(&setup.pulled()), [5, 6]);
+    assert_eq!(setup.stat("batches"), 1);
+}
+
+#[test]
 fn timestamps_that_end_beyond_64_bits() {
     let mut setup = Setup::new("").downstream("video/x-raw").upstream(SMALL);
     let last = ClockTime::MAX - ClockTime::from_mseconds(79);
@@ -84,6 +105,14 @@ fn caps_that_are_no_float_frames() {
         (
             "video/x-float,format=BGR_F32LE,width=4,height=2,framerate=-1/1",
             "framerate -1/1: expected a fraction of 0/1 or more",
+        ),
+        (
+            "video/x-float,format=BGR_F32LE,width=4,height=2,interlace-mode=interleaved",
+            "interlace-mode interleaved: expected progressive",
+        ),
+        (
+            "video/x-float,format=BGR_F32LE,width=4,height=2,multiview-mode=side-by-side",
+            "multiview-mode side-by-side: expected mono",
         ),
         (
             "video/x-float(memory:GLMemory),format=BGR_F32LE,width=4,height=2",

@@ -1,5 +1,7 @@
 //! The element as its neighbours see it: gst-check's Harness on both pads.
 
+#[path = "../common/memories.rs"]
+mod memories;
 #[path = "../common/metas.rs"]
 mod metas;
 #[path = "../../pixel/tests/naive/mod.rs"]

@@ -180,14 +180,14 @@ fn the_stream_goes_on_after_a_frame_for_which_there_was_no_buffer() {
     assert_eq!(setup.errors(), Vec::<String>::new());
 }
 
-/// A pool whose buffers are as they should be but for the third.
+/// A pool that gives other buffers than its own when it is told to.
 mod faulty {
     use gst::glib;
     use gst::subclass::prelude::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::Mutex;
 
     #[derive(Default)]
-    pub struct Inner(AtomicUsize);
+    pub struct Inner(Mutex<Option<(usize, gst::Buffer)>>);
 
     #[glib::object_subclass]
     impl ObjectSubclass for Inner {
@@ -203,24 +203,43 @@ mod faulty {
             &self,
             params: Option<&gst::BufferPoolAcquireParams>,
         ) -> Result<gst::Buffer, gst::FlowError> {
-            match self.0.fetch_add(1, Ordering::SeqCst) {
-                2 => Ok(gst::Buffer::with_size(1).unwrap()),
-                _ => self.parent_acquire_buffer(params),
+            let mut other = self.0.lock().unwrap();
+            match other.take() {
+                Some((0, buffer)) => return Ok(buffer),
+                Some((after, buffer)) => *other = Some((after - 1, buffer)),
+                None => {}
             }
+            drop(other);
+            self.parent_acquire_buffer(params)
         }
     }
 
     glib::wrapper! {
         pub struct Pool(ObjectSubclass<Inner>) @extends gst::BufferPool, gst::Object;
     }
+
+    impl Pool {
+        /// Gives `buffer` after so many of its own, once.
+        pub fn give(&self, after: usize, buffer: gst::Buffer) {
+            *self.imp().0.lock().unwrap() = Some((after, buffer));
+        }
+    }
+}
+
+/// With a pool for frames of 4x2 in `format`.
+fn with_faulty_pool(format: &str) -> (Setup, faulty::Pool) {
+    init();
+    let pool: faulty::Pool = glib::Object::new();
+    let caps = format!("video/x-raw,format={format},width=4,height=2");
+    let setup = Setup::new("").downstream(&caps);
+    answer_allocation(&setup, Some((pool.clone().upcast(), 32)), true);
+    (setup.upstream(SMALL), pool)
 }
 
 #[test]
 fn the_stream_goes_on_after_a_frame_that_failed() {
-    let pool: faulty::Pool = glib::Object::new();
-    let mut setup = Setup::new("").downstream(RGBA_4X2);
-    answer_allocation(&setup, Some((pool.upcast(), 32)), false);
-    setup.harness.set_src_caps_str(SMALL);
+    let (mut setup, pool) = with_faulty_pool("RGBA");
+    pool.give(2, gst::Buffer::with_size(1).unwrap());
     setup.harness.push(small_frames(&[1])).unwrap();
     let pushed = setup.harness.push(small_frames(&[2, 3, 4]));
     assert_eq!(pushed, Err(gst::FlowError::Error));
@@ -234,4 +253,229 @@ fn the_stream_goes_on_after_a_frame_that_failed() {
     setup.harness.push(small_frames(&[5, 6])).unwrap();
     assert_eq!(first_bytes(&setup.pulled()), [1, 2, 5, 6]);
     assert_eq!(setup.errors(), Vec::<String>::new());
+}
+
+fn add_meta(
+    buffer: &mut gst::Buffer,
+    format: gst_video::VideoFormat,
+    (width, height): (u32, u32),
+    offsets: &[usize],
+    strides: &[i32],
+) {
+    let buffer = buffer.get_mut().unwrap();
+    let flags = gst_video::VideoFrameFlags::empty();
+    gst_video::VideoMeta::add_full(buffer, flags, format, width, height, offsets, strides).unwrap();
+}
+
+#[test]
+fn metas_of_output_buffers_that_say_more_than_there_is() {
+    use gst_video::VideoFormat::{I420, Nv12, Rgba};
+    let small = (4, 2);
+    for (format, meta_format, size, offsets, strides, expected) in [
+        ("RGBA", Rgba, small, &[32][..], &[16][..], "offset 32"),
+        ("RGBA", Rgba, small, &[1], &[16], "offset 1 with stride 16"),
+        (
+            "RGBA",
+            Rgba,
+            small,
+            &[usize::MAX],
+            &[16],
+            "1844674407370955",
+        ),
+        (
+            "RGBA",
+            Rgba,
+            small,
+            &[0],
+            &[17],
+            "stride 17: expected 2 rows",
+        ),
+        ("RGBA", Rgba, small, &[0], &[i32::MAX], "stride 2147483647"),
+        (
+            "RGBA",
+            Rgba,
+            small,
+            &[16],
+            &[-16],
+            "offset 16 with stride -16",
+        ),
+        (
+            "RGBA",
+            Rgba,
+            small,
+            &[0],
+            &[15],
+            "stride 15: expected 2 rows",
+        ),
+        ("RGBA", Rgba, small, &[0], &[0], "stride 0: expected 2 rows"),
+        ("RGBA", Rgba, small, &[], &[], "RGBA 4x2 with 0 planes"),
+        ("RGBA", Rgba, (3, 2), &[0], &[16], "RGBA 3x2 with 1 planes"),
+        ("RGBA", Rgba, (4, 1), &[0], &[16], "RGBA 4x1 with 1 planes"),
+        ("RGBA", I420, small, &[0, 8, 12], &[4; 3], "I420 4x2 with 3"),
+        (
+            "I420",
+            I420,
+            small,
+            &[0, 8, 31],
+            &[4; 3],
+            "plane 2 at offset 31",
+        ),
+        (
+            "I420",
+            I420,
+            small,
+            &[0, 8, 12],
+            &[4, 1, 4],
+            "plane 1 at offset 8",
+        ),
+        (
+            "I420",
+            I420,
+            small,
+            &[0, 8, 12],
+            &[4, 4, -4],
+            "plane 2 at offset 12",
+        ),
+        (
+            "I420",
+            I420,
+            small,
+            &[0, 8],
+            &[4, 4],
+            "I420 4x2 with 2 planes",
+        ),
+        (
+            "I420",
+            I420,
+            small,
+            &[0, 7, 12],
+            &[4; 3],
+            "planes that overlap",
+        ),
+        (
+            "I420",
+            I420,
+            small,
+            &[0, 8, 8],
+            &[4; 3],
+            "planes that overlap",
+        ),
+        (
+            "NV12",
+            Nv12,
+            small,
+            &[0, 29],
+            &[4; 2],
+            "plane 1 at offset 29",
+        ),
+        (
+            "NV12",
+            I420,
+            small,
+            &[0, 8, 12],
+            &[4; 3],
+            "expected NV12 4x2",
+        ),
+    ] {
+        let (mut setup, pool) = with_faulty_pool(format);
+        let mut buffer = gst::Buffer::from_mut_slice(vec![0xa5; 32]);
+        add_meta(&mut buffer, meta_format, size, offsets, strides);
+        pool.give(0, buffer.copy());
+        drop(buffer);
+        let pushed = setup.harness.push(small_frames(&[1, 2]));
+        assert_eq!(pushed, Err(gst::FlowError::Error), "{expected}");
+        let errors = setup.errors();
+        assert_eq!(errors.len(), 1, "{expected}: {errors:?}");
+        assert!(errors[0].contains(expected), "{expected}: {errors:?}");
+        assert_eq!(setup.pulled().len(), 0);
+
+        setup.harness.push(small_frames(&[3])).unwrap();
+        assert_eq!(setup.pulled().len(), 1);
+        assert_eq!(setup.errors(), Vec::<String>::new());
+    }
+}
+
+/// Planes in memories of their own, as devices have them, are written where they are.
+#[test]
+fn planes_in_memories_of_their_own() {
+    let (mut setup, pool) = with_faulty_pool("I420");
+    let mut buffer = memories::in_pieces([&[0u8; 16][..], &[0; 3], &[0; 20]]);
+    add_meta(
+        &mut buffer,
+        gst_video::VideoFormat::I420,
+        (4, 2),
+        // The third memory begins at 19; its plane lies 4 bytes into it, and ends before its row does.
+        &[0, 16, 23],
+        &[8, 3, 16],
+    );
+    let before: Vec<_> = buffer
+        .iter_memories()
+        .map(|memory| memory.as_ptr())
+        .collect();
+    pool.give(0, buffer);
+    setup.harness.push(small_frames(&[200])).unwrap();
+    let output = setup.harness.pull().unwrap();
+    let after: Vec<_> = output
+        .iter_memories()
+        .map(|memory| memory.as_ptr())
+        .collect();
+    assert_eq!(before, after);
+    let memories: Vec<Vec<u8>> = output
+        .iter_memories()
+        .map(|memory| memory.map_readable().unwrap().to_vec())
+        .collect();
+    let [luma, nothing] = [[200; 4], [0; 4]];
+    assert_eq!(memories[0], [luma, nothing, luma, nothing].concat());
+    assert_eq!(memories[1], [128, 128, 0]);
+    let mut third = vec![0; 20];
+    third[4..6].fill(128);
+    assert_eq!(memories[2], third);
+}
+
+#[test]
+fn a_plane_in_several_memories() {
+    let (mut setup, pool) = with_faulty_pool("RGBA");
+    for has_meta in [false, true] {
+        let mut buffer = memories::in_pieces([&[0u8; 9][..], &[0; 14], &[0; 9]]);
+        if has_meta {
+            add_meta(
+                &mut buffer,
+                gst_video::VideoFormat::Rgba,
+                (4, 2),
+                &[0],
+                &[16],
+            );
+        }
+        pool.give(0, buffer);
+        setup.harness.push(small_frames(&[200])).unwrap();
+        let output = setup.harness.pull().unwrap();
+        let map = output.map_readable().unwrap();
+        assert_eq!(map.as_slice(), [200, 200, 200, 255].repeat(8));
+    }
+}
+
+#[test]
+fn output_memory_that_somebody_else_holds_is_not_written() {
+    let (mut setup, pool) = with_faulty_pool("RGBA");
+    let memory = gst::Memory::from_mut_slice(vec![7u8; 32]);
+    let [held, given] = [(); 2].map(|()| [memory.clone()].into_iter().collect::<gst::Buffer>());
+    drop(memory);
+    pool.give(0, given);
+    setup.harness.push(small_frames(&[200])).unwrap();
+    assert_eq!(first_bytes(&setup.pulled()), [200]);
+    assert_eq!(first_byte(&held), 7);
+}
+
+#[test]
+fn output_memory_that_cannot_be_written() {
+    for memories in [1, 2] {
+        let (mut setup, pool) = with_faulty_pool("RGBA");
+        pool.give(0, memories::unmappable(memories, 32 / memories));
+        let pushed = setup.harness.push(small_frames(&[1]));
+        assert_eq!(pushed, Err(gst::FlowError::Error));
+        let errors = setup.errors();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        let expected = "The output buffer cannot be written";
+        assert!(errors[0].contains(expected), "{errors:?}");
+    }
 }

@@ -245,12 +245,29 @@ fn downstream_sees_the_input_s_framerate_once_it_is_known() {
 }
 
 #[test]
+fn frames_are_said_to_be_one_view_where_downstream_wants_to_hear_it() {
+    let setup = Setup::new("")
+        .downstream("video/x-raw,multiview-mode={side-by-side,mono},views=[1,2]")
+        .upstream(SMALL);
+    let output = setup.output_structure();
+    assert_eq!(output.get::<&str>("multiview-mode"), Ok("mono"));
+    assert_eq!(output.get::<i32>("views"), Ok(1));
+    assert_eq!(output.get::<&str>("interlace-mode"), Ok("progressive"));
+
+    let setup = Setup::new("").downstream("video/x-raw").upstream(SMALL);
+    assert!(!setup.output_structure().has_field("multiview-mode"));
+}
+
+#[test]
 fn a_downstream_that_takes_nothing_is_explained() {
     for downstream in [
         "video/x-raw,format=GRAY8",
         "video/x-raw,format=I420,colorimetry=bt2020",
         "video/x-raw,format=NV12,chroma-site=mpeg2",
         "video/x-raw,interlace-mode=interleaved",
+        "video/x-raw,multiview-mode=side-by-side",
+        "video/x-raw,multiview-mode=left",
+        "video/x-raw,views=2",
         "video/x-raw,framerate=30/1",
     ] {
         let mut setup = Setup::new("").downstream(downstream).upstream(INPUT);

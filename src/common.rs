@@ -3,8 +3,12 @@
 use lipsyncframes_pixel::pool;
 
 /// What is wrong where bytes come without caps, as from filesrc and fdsrc.
-pub const NO_CAPS: &str = "Got bytes without caps, which say what they are: put floatvideoparse \
-    width=WIDTH height=HEIGHT between their source and this element, or let an appsrc have caps";
+pub fn no_caps(parser: &str) -> String {
+    format!(
+        "Got bytes without caps, which say what they are: put {parser} between their source and this \
+         element, or let an appsrc have caps"
+    )
+}
 
 /// The pad templates of an element with one pad in and one pad out, which are always there.
 pub fn pad_templates(input: gst::Caps, output: gst::Caps) -> Vec<gst::PadTemplate> {

@@ -703,3 +703,21 @@ fn a_pipeline_there_and_back_changes_nothing() {
         }
     }
 }
+
+#[test]
+fn bytes_without_caps_are_explained() {
+    init();
+    let element = gst::ElementFactory::make("videotofloat").build().unwrap();
+    let bus = gst::Bus::new();
+    element.set_bus(Some(&bus));
+    let mut harness = Harness::with_element(&element, Some("sink"), Some("src"));
+    harness.play();
+    let pad = harness.srcpad().unwrap();
+    pad.push_event(gst::event::StreamStart::new("no caps"));
+    let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+    pad.push_event(gst::event::Segment::new(&segment));
+    let pushed = pad.push(gst::Buffer::from_slice([0; 12]));
+    assert_eq!(pushed, Err(gst::FlowError::NotNegotiated));
+    let text = error(&bus).unwrap();
+    assert!(text.contains("rawvideoparse format="), "{text}");
+}

@@ -452,7 +452,8 @@ impl Imp {
         if let Some(caps) = self.obj().sink_pad().current_caps() {
             self.explain_refusal(caps);
         } else if self.state.lock().refused.is_none() {
-            gst::element_imp_error!(self, gst::StreamError::Format, ("{}", common::NO_CAPS));
+            let problem = common::no_caps("floatvideoparse width=WIDTH height=HEIGHT");
+            gst::element_imp_error!(self, gst::StreamError::Format, ("{problem}"));
             self.state.lock().refused = Some(gst::Caps::new_empty());
         }
     }

@@ -7,6 +7,7 @@ use crate::media::{planes, raw_video};
 
 use gst::glib;
 use gst::prelude::*;
+use gst_base::prelude::*;
 use gst_base::subclass::BaseTransformMode;
 use gst_base::subclass::prelude::*;
 use gst_video::{VideoColorRange, VideoFormat, VideoInfo};
@@ -275,6 +276,20 @@ impl BaseTransformImpl for Imp {
             }
         }
         self.parent_decide_allocation(query)
+    }
+
+    fn submit_input_buffer(
+        &self,
+        is_discont: bool,
+        buffer: gst::Buffer,
+    ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let result = self.parent_submit_input_buffer(is_discont, buffer);
+        let has_caps = self.obj().sink_pad().has_current_caps();
+        if result == Err(gst::FlowError::NotNegotiated) && !has_caps {
+            let problem = common::no_caps("rawvideoparse format=FORMAT width=WIDTH height=HEIGHT");
+            gst::element_imp_error!(self, gst::StreamError::Format, ("{problem}"));
+        }
+        result
     }
 
     fn transform(

@@ -76,6 +76,7 @@ fn answer_allocation(
 
 #[test]
 fn downstream_s_pool_and_its_strides_are_used() {
+    init();
     // 4 RGBA pixels are 16 bytes; aligned to 64 they take a stride of 64. The pool makes such strides
     // for who asks for GstVideoMeta only, which is left to the element.
     let pool = gst_video::VideoBufferPool::new();
@@ -107,6 +108,7 @@ fn downstream_s_pool_and_its_strides_are_used() {
 
 #[test]
 fn strides_are_asked_for_where_downstream_understands_them() {
+    init();
     for has_pool in [true, false] {
         for understands_strides in [true, false] {
             let pool = gst_video::VideoBufferPool::new();
@@ -136,6 +138,7 @@ fn downstream_without_strides_gets_packed_frames() {
 
 #[test]
 fn a_pool_of_too_small_buffers_is_not_used_as_it_is() {
+    init();
     let pool = gst_video::VideoBufferPool::new();
     let mut setup = Setup::new("").downstream(RGBA_4X2);
     answer_allocation(&setup, Some((pool.upcast(), 1)), false);
@@ -162,6 +165,7 @@ fn output_buffers_come_back_from_a_pool() {
 
 #[test]
 fn the_stream_goes_on_after_a_frame_for_which_there_was_no_buffer() {
+    init();
     let pool = gst_video::VideoBufferPool::new();
     let mut setup = Setup::new("").downstream(RGBA_4X2);
     answer_allocation(&setup, Some((pool.clone().upcast(), 32)), false);

@@ -76,7 +76,8 @@ fn levels_come_out_as_they_went_in() {
         assert_eq!(out.len(), COLOURS.len(), "{path}");
         for (colour, out) in COLOURS.into_iter().zip(out) {
             let is_grey = colour[0] == colour[1] && colour[1] == colour[2];
-            let tolerance = if is_grey { 3 } else { 6 };
+            // Of a wrong range, levels are off by 10 and more.
+            let tolerance = if is_grey { 3 } else { 8 };
             for (expected, level) in colour.into_iter().zip(out) {
                 assert!(
                     level.abs_diff(expected) <= tolerance,

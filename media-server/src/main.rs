@@ -1,47 +1,12 @@
-//! A streaming media server around `lipsyncframes`: networks post float frames, browsers watch the
-//! JPEGs.
-//!
-//! ```text
-//! cargo run --release -p media-server -- --demo talk.mp4
-//! ```
-//!
-//! and http://127.0.0.1:8080/ shows it. `--help` shows everything else. The way of a frame:
-//!
-//! ```text
-//! ingest.rs, convert.rs (HTTP in), demo.rs (a video instead)
-//!   -> frames.rs (what is posted), turn.rs (whose turn it is), memory.rs (where it is put)
-//!   -> pipeline.rs (appsrc ! lipsyncframes ! jpegenc ! appsink)
-//!   -> stream.rs (queue and pace) -> view.rs, page.rs (HTTP out)
-//! ```
-//!
-//! server.rs has the addresses, connections and stopping; access.rs says who may do what.
-
-mod access;
-mod convert;
-mod demo;
-mod frames;
-mod ingest;
-mod memory;
-mod metrics;
-mod options;
-mod page;
-mod pipeline;
-mod refusal;
-mod server;
-mod stream;
-mod streams;
-mod turn;
-mod view;
+//! The program.
 
 use clap::Parser;
-use options::{LogFormat, Options};
-use server::Server;
+use media_server::{LogFormat, Options};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::info;
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -83,17 +48,11 @@ async fn serve(options: Options) -> Result<(), String> {
         .await
         .map_err(|error| format!("--listen {}: {error}", options.listen))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let server = Arc::new(Server::new(options)?);
-    stop_on_signals(&server)?;
-    let idle = server.options.idle_timeout;
-    tokio::spawn(server.streams.clone().end_idle(idle));
-    if let Some(video) = &server.options.demo {
-        demo::start(server.clone(), video)?;
-    }
+    let stop = stop_on_signals()?;
+    let server = media_server::start(options)?;
     // On standard output, where a program that asked for port 0 finds the port.
     let _ = writeln!(std::io::stdout(), "Listening on http://{address}/");
-    server::serve(server, listener).await;
-    info!("stopped");
+    media_server::serve(server, listener, stop.cancelled_owned()).await;
     Ok(())
 }
 
@@ -112,11 +71,12 @@ fn start_log(options: &Options) -> Result<(), String> {
 }
 
 /// SIGTERM and Ctrl-C let everything come to its end; a second one does not.
-fn stop_on_signals(server: &Arc<Server>) -> Result<(), String> {
+fn stop_on_signals() -> Result<CancellationToken, String> {
     let failed = |error| format!("signals cannot be handled: {error}");
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let stopping = server.stopping.clone();
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
     tokio::spawn(async move {
         for is_first in [true, false] {
             tokio::select! {
@@ -130,5 +90,5 @@ fn stop_on_signals(server: &Arc<Server>) -> Result<(), String> {
             }
         }
     });
-    Ok(())
+    Ok(stop)
 }

@@ -136,15 +136,20 @@ pub struct Options {
     pub log_format: LogFormat,
 }
 
+/// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
+    /// For people
     Text,
+    /// For programs
     Json,
 }
 
 pub const MIB: u64 = 1 << 20;
 
 impl Options {
+    /// Finds what no option says by itself.
+    ///
     /// # Errors
     ///
     /// A sentence about options that do not go together.

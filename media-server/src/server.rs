@@ -39,13 +39,13 @@ const UNSENT: u32 = 16 * 1024;
 
 /// What all requests share.
 pub struct Server {
-    pub options: Options,
-    pub streams: Arc<Streams>,
-    pub memory: Arc<Memory>,
-    pub turns: Turns,
-    pub converters: Converters,
-    pub metrics: Arc<Metrics>,
-    pub stopping: CancellationToken,
+    pub(crate) options: Options,
+    pub(crate) streams: Arc<Streams>,
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) turns: Turns,
+    pub(crate) converters: Converters,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) stopping: CancellationToken,
     viewers: Arc<()>,
 }
 
@@ -53,7 +53,7 @@ impl Server {
     /// # Errors
     ///
     /// A sentence about a pipeline that does not start.
-    pub fn new(options: Options) -> Result<Self, String> {
+    pub(crate) fn new(options: Options) -> Result<Self, String> {
         let streams = Arc::new(Streams::default());
         Ok(Self {
             memory: Arc::new(Memory::new(&options)),
@@ -68,7 +68,7 @@ impl Server {
     }
 
     /// Counts a viewer, for as long as what is returned is kept; `None` where there is no room for one.
-    pub fn viewer(&self) -> Option<Arc<()>> {
+    pub(crate) fn viewer(&self) -> Option<Arc<()>> {
         let viewer = self.viewers.clone();
         (Arc::strong_count(&viewer) - 1 <= self.options.max_viewers).then_some(viewer)
     }

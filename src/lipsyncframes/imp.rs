@@ -421,6 +421,8 @@ impl BaseTransformImpl for Imp {
         state.conversion = Some(conversion);
         let output = output?;
         state.batch = Some(batch);
+        // BaseTransform does not call set_caps where downstream asks for what it had before.
+        state.refused = None;
         Ok(GenerateOutputSuccess::Buffer(output))
     }
 }

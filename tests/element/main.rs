@@ -8,6 +8,8 @@ mod metas;
 mod naive;
 #[path = "../common/patience.rs"]
 mod patience;
+#[path = "../common/planes.rs"]
+mod planes;
 
 mod backend;
 mod bad_input;

@@ -223,6 +223,22 @@ fn a_downstream_that_asks_for_what_cannot_be_made_is_explained_once() {
 }
 
 #[test]
+fn a_downstream_that_asks_again_for_what_cannot_be_made_is_explained_again() {
+    let mut setup = Setup::new("").downstream(RGBA_4X2).upstream(SMALL);
+    for _ in 0..2 {
+        setup.harness.set_sink_caps_str("video/x-raw,format=GRAY8");
+        let pushed = setup.harness.push(small_frames(&[1]));
+        assert_eq!(pushed, Err(gst::FlowError::NotNegotiated));
+        let errors = setup.errors();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        // The caps of before, so that nothing is negotiated anew.
+        setup.harness.set_sink_caps_str(RGBA_4X2);
+        setup.harness.push(small_frames(&[2])).unwrap();
+        assert_eq!(first_bytes(&setup.pulled()), [2]);
+    }
+}
+
+#[test]
 fn downstream_may_ask_for_something_else_in_mid_batch() {
     init();
     let setup = Setup::new("");

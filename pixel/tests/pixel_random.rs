@@ -13,7 +13,7 @@ use proptest::sample::select;
 use proptest::test_runner::FileFailurePersistence;
 
 /// Of each of the two tests, unless the environment variable `PROPTEST_CASES` says otherwise.
-const CASES: u32 = 50_000;
+const CASES: u32 = 20_000;
 
 /// What output memory holds before a conversion.
 const UNTOUCHED: u8 = 0xa5;

@@ -1,13 +1,12 @@
 //! A video in the place of a network: decoded, turned into floats, and accepted as a stream, batch by batch
 //! as time goes by, over and over.
 
-use crate::frames::FrameKind;
-use crate::refusal::Refusal;
-use crate::server::Server;
+use crate::error::Error;
+use crate::frame_kind::FrameKind;
+use crate::server::MediaServer;
 use gst::prelude::*;
 use gstlipsyncframes::media::float_video::{FloatVideoInfo, LipSyncFramesRange};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tracing::{error, warn};
@@ -20,7 +19,7 @@ const BATCH: u32 = 5;
 /// # Errors
 ///
 /// A sentence about a file that is not there or a pipeline that cannot be made.
-pub fn start(server: Arc<Server>, video: &Path) -> Result<(), String> {
+pub fn start(server: MediaServer, video: &Path) -> Result<(), String> {
     std::fs::metadata(video).map_err(|error| format!("--demo {}: {error}", video.display()))?;
     let description = format!(
         "filesrc name=file ! decodebin ! videoconvert ! videoscale ! videorate \
@@ -54,7 +53,7 @@ pub fn start(server: Arc<Server>, video: &Path) -> Result<(), String> {
 }
 
 fn play(
-    server: &Arc<Server>,
+    server: &MediaServer,
     pipeline: &gst::Pipeline,
     appsink: &gst_app::AppSink,
     handle: &Handle,
@@ -63,7 +62,7 @@ fn play(
         .set_state(gst::State::Playing)
         .map_err(|error| first_error(pipeline).unwrap_or_else(|| error.to_string()))?;
     let mut frames_of_this_round = 0;
-    while !server.stopping.is_cancelled() {
+    while !server.is_stopping() {
         let Ok(sample) = appsink.pull_sample() else {
             if let Some(problem) = first_error(pipeline) {
                 return Err(problem);
@@ -86,23 +85,17 @@ fn play(
             info: FloatVideoInfo::from_caps(caps)?,
             range: LipSyncFramesRange::Unit,
         };
-        if let Err(refusal) = handle.block_on(accept(server, kind, &buffer)) {
+        if let Err(error) = handle.block_on(push(server, kind, buffer)) {
             // Somebody has deleted the stream, or there are too many others.
-            warn!(?refusal, "the demo waits");
+            warn!(%error, "the demo waits");
             std::thread::sleep(Duration::from_secs(1));
         }
     }
     Ok(())
 }
 
-async fn accept(server: &Arc<Server>, kind: FrameKind, batch: &gst::Buffer) -> Result<(), Refusal> {
-    let options = &server.options;
-    let metrics = server.metrics.clone();
-    let on_encoded = move |duration| metrics.observe_latency(duration);
-    let stream = server
-        .streams
-        .find_or_start(NAME, kind, options, on_encoded)?;
-    stream.accept_buffer(kind, batch, options).await
+async fn push(server: &MediaServer, kind: FrameKind, batch: gst::Buffer) -> Result<(), Error> {
+    server.start_stream(NAME)?.push(kind, batch).await
 }
 
 fn first_error(pipeline: &gst::Pipeline) -> Option<String> {

@@ -1,8 +1,8 @@
 //! Memory for float frames: reused, and limited for the whole process.
 
-use crate::options::{MIB, Options};
+use crate::config::Limits;
+use crate::error::Error;
 use crate::pipeline::lock;
-use crate::refusal::Refusal;
 use std::sync::{Arc, Mutex};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -27,8 +27,8 @@ pub struct FrameMemory {
 }
 
 impl Memory {
-    pub fn new(options: &Options) -> Self {
-        let kibibytes = options.memory * MIB / 1024;
+    pub fn new(limits: &Limits) -> Self {
+        let kibibytes = limits.memory / 1024;
         Self {
             kibibytes: Arc::new(Semaphore::new(kibibytes as usize)),
             free: Mutex::default(),
@@ -41,29 +41,29 @@ impl Memory {
         self: &Arc<Self>,
         bytes: usize,
         converting: &Arc<Semaphore>,
-        options: &Options,
-    ) -> Result<FrameMemory, Refusal> {
+        limits: &Limits,
+    ) -> Result<FrameMemory, Error> {
         let converting = converting.clone().acquire_owned();
-        let Ok(Ok(converting)) = timeout(options.queue_wait, converting).await else {
-            return Err(Refusal::busy(
+        let Ok(Ok(converting)) = timeout(limits.queue_wait, converting).await else {
+            return Err(Error::busy(
                 "frames are not converted fast enough",
                 format!(
                     "one to be done within {:?} (--queue-wait)",
-                    options.queue_wait
+                    limits.queue_wait
                 ),
                 "none",
             ));
         };
         let kibibytes = bytes.div_ceil(1024) as u32;
         let share = self.kibibytes.clone().acquire_many_owned(kibibytes);
-        let Ok(Ok(share)) = timeout(options.queue_wait, share).await else {
-            return Err(Refusal::busy(
+        let Ok(Ok(share)) = timeout(limits.queue_wait, share).await else {
+            return Err(Error::busy(
                 "there is no memory left for frames",
                 format!(
                     "{bytes} bytes within {:?} (--queue-wait)",
-                    options.queue_wait
+                    limits.queue_wait
                 ),
-                format!("{} MiB in use by others (--memory)", options.memory),
+                format!("{} MiB in use by others (--memory)", limits.memory >> 20),
             ));
         };
         Ok(FrameMemory {

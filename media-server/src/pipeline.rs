@@ -1,6 +1,6 @@
 //! A pipeline inside the process: `appsrc ! lipsyncframes ! encoder ! appsink`.
 
-use crate::options::Options;
+use crate::config::{Encoding, Fit, StreamConfig};
 use gst::glib;
 use gst::prelude::*;
 use gstlipsyncframes::media::float_video::{FloatVideoInfo, LipSyncFramesRange};
@@ -26,7 +26,15 @@ pub struct JpegPipeline<T> {
     pipeline: gst::Pipeline,
     appsrc: gst_app::AppSrc,
     lipsyncframes: gst::Element,
+    shape: Shape,
     inside: Arc<Inside<T>>,
+}
+
+/// What pictures are like for frames of some size.
+#[derive(Clone)]
+struct Shape {
+    capsfilter: gst::Element,
+    config: Arc<Mutex<StreamConfig>>,
 }
 
 /// What the streaming threads share with whoever feeds the pipeline.
@@ -42,16 +50,17 @@ impl<T: Send + 'static> JpegPipeline<T> {
     ///
     /// A sentence about an element that is missing or does not start.
     pub fn start(
-        options: &Options,
+        encoding: &Encoding,
+        config: &StreamConfig,
         on_output: impl Fn(Output<T>) + Send + Sync + 'static,
     ) -> Result<Self, String> {
         // How much waits in appsrc is limited by who feeds it, in frames.
         let description = format!(
             "appsrc name=source format=time max-bytes=0 \
              ! lipsyncframes name=lipsyncframes n-threads={} \
-             ! video/x-raw,width={},height={} ! {} \
+             ! capsfilter name=shape ! {} \
              ! appsink name=sink caps=image/jpeg sync=false enable-last-sample=false",
-            options.threads, options.width, options.height, options.encoder
+            encoding.threads, encoding.encoder
         );
         let pipeline = gst::parse::launch(&description)
             .map_err(|error| format!("{error}, in {description}"))?
@@ -59,7 +68,12 @@ impl<T: Send + 'static> JpegPipeline<T> {
             .map_err(|_| format!("no pipeline: {description}"))?;
         let appsrc = element(&pipeline, "source")?;
         let appsink: gst_app::AppSink = element(&pipeline, "sink")?;
-        let lipsyncframes = element(&pipeline, "lipsyncframes")?;
+        let lipsyncframes: gst::Element = element(&pipeline, "lipsyncframes")?;
+        let shape = Shape {
+            capsfilter: element(&pipeline, "shape")?,
+            config: Arc::new(Mutex::new(*config)),
+        };
+        shape.follow(&lipsyncframes)?;
         let bus = pipeline.bus().ok_or("a pipeline without a bus")?;
 
         let inside = Arc::new(Inside {
@@ -73,8 +87,10 @@ impl<T: Send + 'static> JpegPipeline<T> {
             pipeline,
             appsrc,
             lipsyncframes,
+            shape,
             inside,
         };
+        started.set_shape(config);
         started
             .pipeline
             .set_state(gst::State::Playing)
@@ -90,6 +106,17 @@ impl<T: Send + 'static> JpegPipeline<T> {
     /// The range of the floats, also of those that are inside already.
     pub fn set_range(&self, range: LipSyncFramesRange) {
         self.lipsyncframes.set_property("range", range);
+    }
+
+    /// What pictures are like, from the next frame on that is converted.
+    pub fn set_shape(&self, config: &StreamConfig) {
+        *lock(&self.shape.config) = *config;
+        let borders = config.fit == Fit::Borders;
+        self.lipsyncframes.set_property("add-borders", borders);
+        let input = self.lipsyncframes.static_pad("sink");
+        if let Some(caps) = input.and_then(|pad| pad.current_caps()) {
+            self.shape.set(&caps);
+        }
     }
 
     /// Puts one frame in. Two threads must not do so at a time: tickets have the order of frames.
@@ -134,6 +161,39 @@ impl<T: Send + 'static> JpegPipeline<T> {
     }
 }
 
+impl Shape {
+    /// Sets what pictures are like before lipsyncframes learns of frames of another size: not when they are
+    /// put in, because there may be others in front of them.
+    fn follow(&self, lipsyncframes: &gst::Element) -> Result<(), String> {
+        let shape = self.clone();
+        let sink = lipsyncframes.static_pad("sink").ok_or("no pad sink")?;
+        sink.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+            if let Some(gst::EventView::Caps(event)) = info.event().map(|event| event.view()) {
+                shape.set(event.caps());
+            }
+            gst::PadProbeReturn::Ok
+        });
+        Ok(())
+    }
+
+    fn set(&self, input: &gst::CapsRef) {
+        let config = *lock(&self.config);
+        let size = |field: &str| input.structure(0)?.get::<i32>(field).ok();
+        let mut caps = gst::Caps::builder("video/x-raw");
+        let of_input = [("width", config.width), ("height", config.height)];
+        for (field, given) in of_input {
+            let size = given.map(|size| size as i32).or_else(|| size(field));
+            caps = caps.field_if_some(field, size);
+        }
+        if config.fit == Fit::Borders {
+            // A JPEG does not say that its pixels are no squares, and lipsyncframes would rather make them
+            // so than add borders.
+            caps = caps.field("pixel-aspect-ratio", gst::Fraction::new(1, 1));
+        }
+        self.capsfilter.set_property("caps", caps.build());
+    }
+}
+
 impl<T> Drop for JpegPipeline<T> {
     fn drop(&mut self) {
         let _ = self.pipeline.set_state(gst::State::Null);
@@ -149,6 +209,10 @@ fn collect<T: Send + 'static>(
         let sample = appsink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
         let buffer = sample.buffer().ok_or(gst::FlowError::Error)?;
         let jpeg = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
+        if jpeg.len() != buffer.size() {
+            // Memory that cannot be mapped passes for none.
+            return Err(gst::FlowError::Error);
+        }
         // Gone where the pipeline has failed.
         let ticket = lock(&inside.tickets).pop_front();
         if let Some(ticket) = ticket {

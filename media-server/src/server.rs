@@ -1,196 +1,129 @@
-//! HTTP: which address does what, connections and their limits, and stopping.
+//! What all parts of a server share, and what a program does with one.
 
-use crate::access;
-use crate::convert::{Converters, post_convert};
-use crate::frames::FrameBody;
-use crate::ingest::{delete_stream, post_frames};
+use crate::config::Config;
+use crate::error::Error;
+use crate::http;
+use crate::http::convert::Converters;
+use crate::http::metrics::{self, Metrics};
+use crate::http::turn::Turns;
 use crate::memory::Memory;
-use crate::metrics::{self, Metrics};
-use crate::options::Options;
-use crate::page;
-use crate::refusal::Refusal;
-use crate::streams::Streams;
-use crate::turn::Turns;
-use crate::view::{get_stream, get_streams};
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode, Uri};
-use axum::middleware::{from_fn_with_state, map_response};
-use axum::response::Response;
-use axum::routing::{delete, get, post};
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
+use crate::stream::Stream;
+use crate::streams::{Streams, end_idle};
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
-
-/// How long connections may take to close once all streams have ended.
-const CLOSING: Duration = Duration::from_secs(5);
-
-/// What waits unsent in a viewer's socket, in bytes: a picture or two, so that it is not old when it is
-/// sent.
-const UNSENT: u32 = 16 * 1024;
+use tracing::info;
 
 /// What all requests share.
-pub struct Server {
-    pub(crate) options: Options,
-    pub(crate) streams: Arc<Streams>,
-    pub(crate) memory: Arc<Memory>,
-    pub(crate) turns: Turns,
-    pub(crate) converters: Converters,
-    pub(crate) metrics: Arc<Metrics>,
-    pub(crate) stopping: CancellationToken,
+pub struct Shared {
+    pub config: Config,
+    pub streams: Arc<Streams>,
+    pub memory: Arc<Memory>,
+    pub turns: Turns,
+    pub converters: Arc<Converters>,
+    pub metrics: Metrics,
+    pub stopping: CancellationToken,
     viewers: Arc<()>,
 }
 
-impl Server {
+impl Shared {
+    /// Counts a viewer, for as long as what is returned is kept; `None` where there is no room for one.
+    pub fn viewer(&self) -> Option<Arc<()>> {
+        let viewer = self.viewers.clone();
+        (Arc::strong_count(&viewer) - 1 <= self.config.limits.viewers).then_some(viewer)
+    }
+}
+
+/// A media server: streams, and the HTTP around them. Clones are the same one.
+#[derive(Clone)]
+pub struct MediaServer(pub(crate) Arc<Shared>);
+
+impl MediaServer {
+    /// Starts what all requests share. To be called within a tokio runtime, when GStreamer has been
+    /// initialised and the plugin registered.
+    ///
     /// # Errors
     ///
     /// A sentence about a pipeline that does not start.
-    pub(crate) fn new(options: Options) -> Result<Self, String> {
-        let streams = Arc::new(Streams::default());
-        Ok(Self {
-            memory: Arc::new(Memory::new(&options)),
+    pub fn new(config: Config) -> Result<Self, String> {
+        let latency = metrics::latency();
+        let on_encoded = {
+            let latency = latency.clone();
+            move |duration: Duration| latency.observe(duration.as_secs_f64())
+        };
+        let streams = Arc::new(Streams::new(config.clone(), on_encoded));
+        tokio::spawn(end_idle(Arc::downgrade(&streams), config.limits.idle));
+        Ok(Self(Arc::new(Shared {
+            memory: Arc::new(Memory::new(&config.limits)),
             turns: Turns::new(),
-            converters: Converters::new(&options)?,
-            metrics: Arc::new(Metrics::new(streams.clone())),
+            converters: Arc::new(Converters::new(&config)?),
+            metrics: Metrics::new(streams.clone(), latency),
             streams,
             stopping: CancellationToken::new(),
             viewers: Arc::default(),
-            options,
-        })
+            config,
+        })))
     }
 
-    /// Counts a viewer, for as long as what is returned is kept; `None` where there is no room for one.
-    pub(crate) fn viewer(&self) -> Option<Arc<()>> {
-        let viewer = self.viewers.clone();
-        (Arc::strong_count(&viewer) - 1 <= self.options.max_viewers).then_some(viewer)
+    /// The stream of this name, which is started if there is none. It ends when nothing has been pushed for
+    /// a while, unless [`Stream::keep`] is called.
+    ///
+    /// # Errors
+    ///
+    /// Where no stream can have this name, there are too many, or the server is stopping.
+    pub fn start_stream(&self, name: &str) -> Result<Arc<Stream>, Error> {
+        self.0.streams.find_or_start(name)
     }
-}
 
-fn router(server: &Arc<Server>) -> Router {
-    let posting = Router::new()
-        .route("/streams/{name}/frames", post(post_frames))
-        .route("/streams/{name}", delete(delete_stream))
-        .route("/convert", post(post_convert))
-        .route_layer(from_fn_with_state(server.clone(), access::posting));
-    let viewing = Router::new()
-        .route("/", get(page::get_page))
-        .route("/page.css", get(page::get_style))
-        .route("/page.js", get(page::get_script))
-        .route("/streams", get(get_streams))
-        .route("/streams/{name}", get(get_stream))
-        .route("/metrics", get(metrics::get_metrics))
-        .route_layer(from_fn_with_state(server.clone(), access::viewing));
-    Router::new()
-        .merge(posting)
-        .merge(viewing)
-        // Whether it runs is no secret, and those who ask have no token.
-        .route("/healthz", get(async || "ok\n"))
-        .fallback(no_such_path)
-        .method_not_allowed_fallback(no_such_method)
-        .layer(from_fn_with_state(server.clone(), metrics::count_refusals))
-        .layer(map_response(page::secure))
-        .with_state(server.clone())
-}
+    /// Ends a stream: it takes no more frames, and those that it has taken are shown.
+    pub async fn end_stream(&self, stream: &Arc<Stream>) {
+        self.0.streams.end(stream, false).await;
+    }
 
-async fn no_such_path(State(server): State<Arc<Server>>, uri: Uri, request: Request) -> Response {
-    let refusal = Refusal::new(
-        StatusCode::NOT_FOUND,
-        "not-found",
-        "there is nothing at this path",
-        "/, /streams, /streams/NAME, /streams/NAME.mjpeg, /streams/NAME.jpg, /streams/NAME/frames, \
-         /convert, /metrics, /healthz",
-        uri.path(),
-    );
-    refuse(&server, request, refusal).await
-}
+    /// Ends a stream, and shows none of the frames that it has taken.
+    pub async fn end_stream_now(&self, stream: &Arc<Stream>) {
+        self.0.streams.end(stream, true).await;
+    }
 
-async fn no_such_method(
-    State(server): State<Arc<Server>>,
-    method: Method,
-    uri: Uri,
-    request: Request,
-) -> Response {
-    let refusal = Refusal::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method",
-        format!("this is not done at {}", uri.path()),
-        "a method that the header Allow names",
-        method,
-    );
-    refuse(&server, request, refusal).await
-}
+    /// All streams, by their names.
+    pub fn streams(&self) -> Vec<Arc<Stream>> {
+        self.0.streams.all()
+    }
 
-/// Refuses a request whose body nobody has read yet.
-pub async fn refuse(server: &Server, request: Request, refusal: Refusal) -> Response {
-    let (parts, body) = request.into_parts();
-    FrameBody::new(body, server.turns.turn(), &server.options)
-        .refuse(&parts.headers, refusal)
-        .await
-}
+    /// What docs/media-server.md lists, to be nested under an application's own paths. There, the limits of
+    /// connections are those of the application's server, and posts of several clients to one stream take
+    /// turns.
+    pub fn router(&self) -> axum::Router {
+        http::router(&self.0)
+    }
 
-/// Serves requests until `server.stopping`, then lets streams and connections come to their end.
-pub async fn serve(server: Arc<Server>, listener: TcpListener) {
-    let router = router(&server);
-    let connections = Arc::new(Semaphore::new(server.options.max_connections));
-    let graceful = GracefulShutdown::new();
-    loop {
-        let accepted = async {
-            let place = connections.clone().acquire_owned().await;
-            (place, listener.accept().await)
-        };
-        let (place, socket) = tokio::select! {
-            accepted = accepted => accepted,
-            () = server.stopping.cancelled() => break,
-        };
-        let socket = match socket {
-            Ok((socket, _)) => socket,
-            Err(error) => {
-                // Too many open files, usually: it passes when others close theirs.
-                warn!(%error, "a connection cannot be accepted");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        tune(&socket, &server.options);
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(server.options.client_timeout)
-            .serve_connection(
-                TokioIo::new(socket),
-                TowerToHyperService::new(router.clone()),
-            );
-        let connection = graceful.watch(connection);
+    /// Serves requests that come to `listener` until `stop` is there, and then until all that was accepted
+    /// has been shown, or for `patience`: after that, what is left is shown at once.
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+        patience: Duration,
+    ) {
+        let stopping = self.0.stopping.clone();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                debug!(%error, "a connection broke");
-            }
-            drop(place);
+            stop.await;
+            stopping.cancel();
         });
+        http::serve(self.clone(), listener, patience).await;
+        info!("stopped");
     }
-    drop(listener);
-    info!("stopping: accepted frames are still shown");
-    server.streams.end_all(server.options.stop_timeout).await;
-    if timeout(CLOSING, graceful.shutdown()).await.is_err() {
-        warn!("some connections did not close in time");
-    }
-}
 
-/// Without these, everything works, but less well.
-fn tune(socket: &TcpStream, options: &Options) {
-    let _ = socket.set_nodelay(true);
-    #[cfg(target_os = "linux")]
-    {
-        let socket = socket2::SockRef::from(socket);
-        let _ = socket.set_tcp_notsent_lowat(UNSENT);
-        // Ends connections whose clients do not read their answers, for which hyper has no limit.
-        let _ = socket.set_tcp_user_timeout(Some(options.client_timeout));
+    /// Takes no more frames, and returns when all that was accepted has been shown. What is left after
+    /// `patience` is shown at once.
+    pub async fn drain(&self, patience: Duration) {
+        self.0.stopping.cancel();
+        self.0.streams.end_all(patience).await;
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.0.stopping.is_cancelled()
     }
 }

@@ -1,121 +1,211 @@
 //! One stream: its pipeline, the frames that wait in it, and its newest picture.
 //!
-//! Frames are converted as soon as they have come. Their pictures are shown one after the other, each
-//! for as long as the framerate says, so that a batch of a second is a second of video and not a flash.
+//! Frames are converted as soon as they have come. Their pictures are shown one after the other, each for
+//! as long as the framerate says, so that a batch of a second is a second of video and not a flash.
 
-use crate::frames::{FrameBody, FrameKind};
-use crate::memory::{FrameMemory, Memory};
-use crate::options::Options;
+use crate::config::{Config, StreamConfig};
+use crate::error::Error;
+use crate::frame_kind::FrameKind;
+use crate::pacer::{Accepted, Counts, Pace, Pacer, Sequence, Step};
+use crate::picture::Picture;
 use crate::pipeline::{CONVERTING, JpegPipeline, Output, lock};
-use crate::refusal::Refusal;
-use axum::body::Bytes;
 use gst::prelude::*;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// What separates the pictures of an MJPEG stream.
-pub const BOUNDARY: &str = "lipsyncframes";
-
-/// A JPEG, as all viewers get it.
-pub struct Picture {
-    /// How many pictures of the stream there were before
-    pub number: u64,
-    pub jpeg: Bytes,
-    /// The same as a part of an MJPEG stream, with its head before it and the next boundary after it
-    pub part: Bytes,
-}
-
-impl Picture {
-    fn new(number: u64, jpeg: &[u8]) -> Self {
-        let head = format!(
-            "Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Frame-Number: {number}\r\n\r\n",
-            jpeg.len()
-        );
-        let tail = format!("\r\n--{BOUNDARY}\r\n");
-        let part = Bytes::from([head.as_bytes(), jpeg, tail.as_bytes()].concat());
-        Self {
-            number,
-            jpeg: part.slice(head.len()..head.len() + jpeg.len()),
-            part,
-        }
-    }
-}
-
 /// The newest picture; `None` before the first. It closes when the stream ends.
-pub type Newest = watch::Receiver<Option<Arc<Picture>>>;
+pub(crate) type Newest = watch::Receiver<Option<Arc<Picture>>>;
 
-/// What an accepted frame takes with it through the pipeline.
-struct Ticket {
-    /// Its place in the queue, until its picture is shown
-    place: OwnedSemaphorePermit,
-    /// When the post that brought it began
-    posted: Instant,
-    duration: Duration,
+/// What a frame takes with it through the pipeline.
+enum Ticket {
+    Speech {
+        accepted: Accepted,
+        /// Its place in the queue, until its picture is shown
+        place: OwnedSemaphorePermit,
+        /// When the post that brought it began
+        posted: Instant,
+    },
+    Idle {
+        loop_number: u64,
+        duration: Duration,
+    },
 }
 
-/// A frame whose picture is yet to be shown.
-struct Encoded {
-    picture: Picture,
-    place: OwnedSemaphorePermit,
-    since: Instant,
-    duration: Duration,
+/// A picture that is yet to be shown.
+#[derive(Clone)]
+struct Queued {
+    picture: Arc<Picture>,
+    _place: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 /// How a stream is doing.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum State {
+    /// It takes frames and shows them.
     Running,
     /// It takes no more frames; those that it has taken are still shown.
     Ending,
+    /// Why it does nothing any more
     Failed(String),
+}
+
+/// Somebody who posts to a stream.
+#[derive(Clone)]
+pub(crate) struct Producer {
+    /// Another one for everybody
+    pub id: u64,
+    /// Whether nothing can come from there any more
+    pub is_gone: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+/// How frames are posted.
+#[derive(Clone, Default)]
+pub(crate) struct Post {
+    /// `None` where it does not matter who it is
+    pub producer: Option<Producer>,
+    /// Whether it is posted although somebody else posts to the stream
+    pub is_takeover: bool,
+    /// Whether what is queued is dropped
+    pub is_interruption: bool,
+    /// When the first frame is to be shown, by the producer's clock
+    pub start: Option<Duration>,
+}
+
+/// What became of a post.
+pub(crate) struct Posted {
+    pub frames: u64,
+    /// How much later than it should be its first frame is shown
+    pub lag: Duration,
+}
+
+/// Frames that come one after the other.
+pub(crate) trait FrameSource {
+    /// Whether there is another one.
+    async fn has_more(&mut self) -> Result<bool, Error>;
+    /// The next one takes some time to be wanted.
+    fn give_way(&mut self);
+    /// The next one, which takes one of the places in `converting` until it is converted.
+    async fn read(&mut self, converting: &Arc<Semaphore>) -> Result<gst::Buffer, Error>;
 }
 
 /// Where frames go in: one post at a time.
 struct Input {
-    kind: FrameKind,
-    /// When the framerate was last set, on the stream's clock, and the frames since then
+    kind: Option<FrameKind>,
+    /// When the framerate was last set, on the pipeline's clock, and the frames since then
     began: gst::ClockTime,
     frames: u64,
 }
 
 impl Input {
-    /// When the next frame is shown, on the stream's clock.
+    /// When the next frame is shown, on the pipeline's clock.
     fn next_time(&self) -> gst::ClockTime {
-        let rate = self.kind.info.framerate;
+        let Some(kind) = self.kind else {
+            return self.began;
+        };
+        let rate = kind.info.framerate;
         let second = gst::ClockTime::SECOND.nseconds() * rate.denom() as u64;
         let since = self.frames.mul_div_floor(second, rate.numer() as u64);
         self.began + gst::ClockTime::from_nseconds(since.unwrap_or(0))
     }
 }
 
+/// The pacer's time when a stream begins: producers can name times before that.
+const BEGIN: Duration = Duration::from_secs(366 * 86_400);
+
+/// When pictures are shown, and whoever waits for that.
+struct Pacing {
+    pacer: Mutex<Pacer<Queued>>,
+    /// That the pacer should be asked again
+    changed: Notify,
+    began: Instant,
+}
+
+impl Pacing {
+    fn now(&self) -> Duration {
+        BEGIN + self.began.elapsed()
+    }
+
+    fn instant(&self, time: Duration) -> Instant {
+        self.began + time.saturating_sub(BEGIN)
+    }
+
+    /// Changes something that whoever shows pictures has to know of, where `change` says so.
+    fn change(&self, change: impl FnOnce(&mut Pacer<Queued>, Duration) -> bool) {
+        let has_changed = change(&mut lock(&self.pacer), self.now());
+        if has_changed {
+            self.changed.notify_one();
+        }
+    }
+
+    fn take(&self, ticket: Ticket, jpeg: &[u8]) {
+        match ticket {
+            Ticket::Speech {
+                accepted, place, ..
+            } => {
+                let queued = Queued {
+                    picture: Arc::new(Picture::new(Some(accepted.number), jpeg)),
+                    _place: Some(Arc::new(place)),
+                };
+                self.change(|pacer, now| pacer.add(now, accepted, queued));
+            }
+            Ticket::Idle {
+                loop_number,
+                duration,
+            } => {
+                let queued = Queued {
+                    picture: Arc::new(Picture::new(None, jpeg)),
+                    _place: None,
+                };
+                self.change(|pacer, _| pacer.add_idle(loop_number, duration, queued));
+            }
+        }
+    }
+
+    fn close(&self) {
+        self.change(|pacer, _| {
+            pacer.close();
+            true
+        });
+    }
+}
+
+/// A stream: frames go in, and viewers see the newest picture.
 pub struct Stream {
-    pub name: String,
-    /// Another one for every stream, also of the same name, and of a server that has started again
-    pub id: u64,
+    name: String,
+    id: u64,
+    /// Whether it stays although nobody posts to it
+    is_kept: AtomicBool,
+    config: Mutex<StreamConfig>,
+    most_queued: usize,
+    queue_wait: Duration,
     pipeline: JpegPipeline<Ticket>,
     input: tokio::sync::Mutex<Input>,
     /// Of the frames that came last. The range is that of all.
-    kind: Mutex<FrameKind>,
+    kind: Mutex<Option<FrameKind>>,
     /// Room for frames that are accepted and not shown yet
     places: Arc<Semaphore>,
     /// Room for frames that are received and not converted yet
     converting: Arc<Semaphore>,
+    pacing: Arc<Pacing>,
     newest: Newest,
+    producer: Mutex<Option<Producer>>,
+    /// Breaks off the posts that have begun. Both happen with the pacer locked, so that no frame of theirs
+    /// is accepted any more.
+    posts: Mutex<CancellationToken>,
+    idle_loops: AtomicU64,
     ending: CancellationToken,
-    accepted: AtomicU64,
-    shown: AtomicU64,
     rate: Mutex<Rate>,
     viewers: Arc<()>,
     last_use: Mutex<Instant>,
 }
 
 /// The other end of a stream, for whoever shows its pictures.
-pub struct Show {
-    encoded: mpsc::UnboundedReceiver<Encoded>,
+pub(crate) struct Show {
     failed: CancellationToken,
     newest: watch::Sender<Option<Arc<Picture>>>,
 }
@@ -127,151 +217,280 @@ impl Stream {
     /// # Errors
     ///
     /// Why it does not start.
-    pub fn start(
+    pub(crate) fn start(
         name: &str,
-        kind: FrameKind,
-        options: &Options,
+        config: &Config,
         on_encoded: impl Fn(Duration) + Send + Sync + 'static,
     ) -> Result<(Self, Show), String> {
-        // It never holds more than there are places.
-        let (sender, encoded) = mpsc::unbounded_channel();
-        let sender = Mutex::new(Some(sender));
+        let stream_config = config.stream;
+        let pacing = Arc::new(Pacing {
+            pacer: Mutex::new(Pacer::new(pace(&stream_config))),
+            changed: Notify::new(),
+            began: Instant::now(),
+        });
         let (newest_sender, newest) = watch::channel(None);
-        let count = AtomicU64::new(0);
         let failed = CancellationToken::new();
-        let on_failed = failed.clone();
-        let pipeline = JpegPipeline::start(options, move |output: Output<Ticket>| match output {
+        let (on_failed, paced) = (failed.clone(), pacing.clone());
+        let on_output = move |output: Output<Ticket>| match output {
             Output::Jpeg(jpeg, ticket) => {
-                on_encoded(ticket.posted.elapsed());
-                let number = count.fetch_add(1, Ordering::Relaxed);
-                let encoded = ticket.exchange(Picture::new(number, jpeg));
-                if let Some(sender) = &*lock(&sender) {
-                    // It fails where the stream is being dropped.
-                    let _ = sender.send(encoded);
+                if let Ticket::Speech { posted, .. } = &ticket {
+                    on_encoded(posted.elapsed());
                 }
+                paced.take(ticket, jpeg);
             }
-            Output::End => drop(lock(&sender).take()),
+            Output::End => paced.close(),
             Output::Failed => {
-                drop(lock(&sender).take());
                 on_failed.cancel();
+                paced.close();
             }
-        })?;
-        pipeline.set_range(kind.range);
-        pipeline.set_input(&kind.info);
+        };
+        let pipeline = JpegPipeline::start(&config.encoding, &stream_config, on_output)?;
         let input = Input {
-            kind,
+            kind: None,
             began: gst::ClockTime::ZERO,
             frames: 0,
         };
         let stream = Self {
             name: name.into(),
             id: new_id(),
+            is_kept: AtomicBool::new(false),
+            config: Mutex::new(stream_config),
+            most_queued: config.limits.queued,
+            queue_wait: config.limits.queue_wait,
             pipeline,
             input: tokio::sync::Mutex::new(input),
-            kind: Mutex::new(kind),
-            places: Arc::new(Semaphore::new(options.max_queued)),
+            kind: Mutex::new(None),
+            places: Arc::new(Semaphore::new(config.limits.queued)),
             converting: Arc::new(Semaphore::new(CONVERTING)),
+            pacing,
             newest,
+            producer: Mutex::new(None),
+            posts: Mutex::default(),
+            idle_loops: AtomicU64::new(0),
             ending: CancellationToken::new(),
-            accepted: AtomicU64::new(0),
-            shown: AtomicU64::new(0),
             rate: Mutex::new(Rate::new()),
             viewers: Arc::default(),
             last_use: Mutex::new(Instant::now()),
         };
         let show = Show {
-            encoded,
             failed,
             newest: newest_sender,
         };
         Ok((stream, show))
     }
 
-    /// Accepts all frames of `body`, and returns how many they were.
+    /// Takes all frames of `batch`, one after the other in its memory, which is not copied. Returns when
+    /// the last one is in the queue; it is shown when its time has come.
     ///
     /// # Errors
     ///
-    /// They tell the client how many frames were accepted before.
-    pub async fn accept(
+    /// Where the batch is not a whole number of frames, there is no room within
+    /// [`Limits::queue_wait`](crate::Limits::queue_wait), or the stream was interrupted meanwhile, ends or
+    /// has failed. [`Error::accepted`] says how many frames of the batch are shown nevertheless.
+    pub async fn push(&self, kind: FrameKind, batch: gst::Buffer) -> Result<(), Error> {
+        let bytes = kind.info.frame_bytes();
+        if batch.size() == 0 || !batch.size().is_multiple_of(bytes) {
+            return Err(Error::invalid(
+                "the buffer is not a whole number of frames",
+                format!("one or more frames of {}, {bytes} bytes each", kind.info),
+                format!("{} bytes", batch.size()),
+            ));
+        }
+        let mut batch = Batch {
+            batch,
+            bytes,
+            at: 0,
+        };
+        self.accept(kind, &Post::default(), &mut batch).await?;
+        Ok(())
+    }
+
+    /// Accepts all frames of `source`.
+    ///
+    /// # Errors
+    ///
+    /// They tell how many frames were accepted before.
+    pub(crate) async fn accept(
         &self,
         kind: FrameKind,
-        body: &mut FrameBody<'_>,
-        memory: &Arc<Memory>,
-        options: &Options,
-    ) -> Result<u64, Refusal> {
-        let posted = Instant::now();
-        let mut input = self.take_input(kind, options).await?;
-        let mut accepted = 0;
+        post: &Post,
+        source: &mut impl FrameSource,
+    ) -> Result<Posted, Error> {
+        let posted_at = Instant::now();
+        let posts = self.begin(post)?;
+        let mut sequence = Sequence::new(post.start);
+        let mut posted = Posted {
+            frames: 0,
+            lag: Duration::ZERO,
+        };
         let all = async {
-            while body.has_more().await? {
-                if self.is_full() {
-                    body.give_way();
+            let mut input = self.take_input(kind).await?;
+            while source.has_more().await? {
+                if self.places.available_permits() == 0 {
+                    source.give_way();
                 }
-                let ticket = self.ticket(kind, posted, options).await?;
-                body.take_turn().await?;
-                let received = self.receive(kind, body, memory, options).await?;
-                self.push(&mut input, gst::Buffer::from_slice(received), ticket)?;
-                accepted += 1;
+                let place = self.find_place().await?;
+                let frame = source.read(&self.converting).await?;
+                let accepted = {
+                    let mut pacer = lock(&self.pacing.pacer);
+                    if posts.is_cancelled() {
+                        return Err(self.broken_off());
+                    }
+                    let now = self.pacing.now();
+                    if posted.frames == 0 {
+                        posted.lag = pacer.lag_of_next(now, &sequence);
+                    }
+                    pacer.accept(now, &mut sequence, kind.frame_duration())
+                };
+                let ticket = Ticket::Speech {
+                    accepted,
+                    place,
+                    posted: posted_at,
+                };
+                self.put_in(&mut input, frame, ticket).inspect_err(|_| {
+                    lock(&self.pacing.pacer).give_up(accepted);
+                })?;
+                posted.frames += 1;
             }
             Ok(())
         };
         let outcome = tokio::select! {
-            // Where both are true, the post has come to its end.
+            // Where several are true, the post has come to its end.
             biased;
             outcome = all => outcome,
-            () = self.ending.cancelled() => Err(ending_refusal()),
+            () = self.ending.cancelled() => Err(ending()),
+            () = posts.cancelled() => Err(self.broken_off()),
         };
         match outcome {
-            Ok(()) => Ok(accepted),
-            Err(refusal) => Err(refusal.after(accepted)),
+            Ok(()) => Ok(posted),
+            Err(error) => Err(error.after(posted.frames)),
         }
     }
 
-    /// Reads a frame into memory: the one copy that is made of it in this process.
-    async fn receive(
+    /// Shows all frames of `source` whenever there is nothing else to show, over and over; returns how many
+    /// they are. What was shown so before is shown until they are converted, and for good if they do not
+    /// come to their end.
+    pub(crate) async fn accept_idle(
         &self,
         kind: FrameKind,
-        body: &mut FrameBody<'_>,
-        memory: &Arc<Memory>,
-        options: &Options,
-    ) -> Result<FrameMemory, Refusal> {
-        let bytes = kind.info.frame_bytes();
-        let mut memory = memory.take(bytes, &self.converting, options).await?;
-        body.read(memory.as_mut(), &kind.info).await?;
-        Ok(memory)
+        source: &mut impl FrameSource,
+    ) -> Result<usize, Error> {
+        let loop_number = self.idle_loops.fetch_add(1, Ordering::Relaxed);
+        let mut count = 0;
+        let all = async {
+            let mut input = self.take_input(kind).await?;
+            while source.has_more().await? {
+                if count == self.most_queued {
+                    return Err(Error::new(
+                        crate::ErrorKind::TooLarge,
+                        "the idle loop has too many frames",
+                        format!("at most {} (--max-queued)", self.most_queued),
+                        "more",
+                    ));
+                }
+                let frame = source.read(&self.converting).await?;
+                let ticket = Ticket::Idle {
+                    loop_number,
+                    duration: kind.frame_duration(),
+                };
+                self.put_in(&mut input, frame, ticket)?;
+                count += 1;
+            }
+            Ok(())
+        };
+        tokio::select! {
+            biased;
+            outcome = all => outcome?,
+            () = self.ending.cancelled() => return Err(ending()),
+        }
+        let complete = |pacer: &mut Pacer<_>, _| pacer.complete_idle(loop_number, count);
+        self.pacing.change(complete);
+        Ok(count)
     }
 
-    /// Accepts all frames of `batch`.
-    pub async fn accept_buffer(
-        &self,
-        kind: FrameKind,
-        batch: &gst::Buffer,
-        options: &Options,
-    ) -> Result<(), Refusal> {
-        let posted = Instant::now();
-        let mut input = self.take_input(kind, options).await?;
-        let bytes = kind.info.frame_bytes();
-        for start in (0..batch.size()).step_by(bytes) {
-            let frame = batch
-                .copy_region(gst::BufferCopyFlags::MEMORY, start..start + bytes)
-                .map_err(|error| Refusal::failed(error.to_string()))?;
-            let ticket = self.ticket(kind, posted, options).await?;
-            self.push(&mut input, frame, ticket)?;
+    /// From now on, the last picture stays where there is nothing to show.
+    pub fn clear_idle(&self) {
+        let loop_number = self.idle_loops.fetch_add(1, Ordering::Relaxed);
+        self.pacing
+            .change(|pacer, _| pacer.complete_idle(loop_number, 0));
+    }
+
+    /// Makes sure that nobody else posts to the stream, unless they are gone or `post` takes it over.
+    pub(crate) fn check_producer(&self, post: &Post) -> Result<(), Error> {
+        self.check_other(lock(&self.producer).as_ref(), post)
+            .map(drop)
+    }
+
+    /// Whether the last post came from somebody else, who may be replaced.
+    fn check_other(&self, last: Option<&Producer>, post: &Post) -> Result<bool, Error> {
+        let (Some(producer), Some(last)) = (&post.producer, last) else {
+            return Ok(false);
+        };
+        if last.id == producer.id {
+            return Ok(false);
         }
-        Ok(())
+        if post.is_takeover || (last.is_gone)() {
+            return Ok(true);
+        }
+        Err(Error::conflict(
+            "somebody else posts to this stream",
+            "takeover=true to take their place, or the end of their connection",
+            "another connection",
+        ))
+    }
+
+    /// Replaces whoever posted before, where that may be, and interrupts the stream where that is wanted.
+    /// Returns what breaks the post off.
+    fn begin(&self, post: &Post) -> Result<CancellationToken, Error> {
+        if let Some(producer) = &post.producer {
+            let mut last = lock(&self.producer);
+            if self.check_other(last.as_ref(), post)? {
+                let _pacer = lock(&self.pacing.pacer);
+                self.break_off_posts();
+            }
+            *last = Some(producer.clone());
+        }
+        if post.is_interruption {
+            self.interrupt();
+        }
+        Ok(lock(&self.posts).clone())
+    }
+
+    /// To be called with the pacer locked.
+    fn break_off_posts(&self) {
+        std::mem::take(&mut *lock(&self.posts)).cancel();
+    }
+
+    fn broken_off(&self) -> Error {
+        Error::conflict(
+            "the post was broken off",
+            "no interruption of the stream meanwhile, and nobody who takes it over",
+            "one of them",
+        )
+    }
+
+    /// Drops all frames that wait to be shown, and breaks off posts that are under way; returns how many
+    /// frames were dropped. Frames that come from now on are shown at once.
+    pub fn interrupt(&self) -> u64 {
+        let mut dropped = 0;
+        self.pacing.change(|pacer, now| {
+            self.break_off_posts();
+            dropped = pacer.interrupt(now);
+            true
+        });
+        dropped
     }
 
     /// Waits until no other post is under way, and makes ready for frames of `kind`.
     async fn take_input(
         &self,
         kind: FrameKind,
-        options: &Options,
-    ) -> Result<tokio::sync::MutexGuard<'_, Input>, Refusal> {
-        let input = timeout(options.queue_wait, self.input.lock()).await;
+    ) -> Result<tokio::sync::MutexGuard<'_, Input>, Error> {
+        let input = timeout(self.queue_wait, self.input.lock()).await;
         let mut input = input.map_err(|_| {
-            Refusal::busy(
+            Error::busy(
                 "another post to this stream is under way",
-                format!("its end within {:?} (--queue-wait)", options.queue_wait),
+                format!("its end within {:?} (--queue-wait)", self.queue_wait),
                 "none",
             )
         })?;
@@ -280,95 +499,86 @@ impl Stream {
         Ok(input)
     }
 
-    /// Waits for room for a frame in the queue.
-    async fn ticket(
-        &self,
-        kind: FrameKind,
-        posted: Instant,
-        options: &Options,
-    ) -> Result<Ticket, Refusal> {
-        Ok(Ticket {
-            place: self.find_place(options).await?,
-            posted,
-            duration: kind.frame_duration(),
-        })
-    }
-
-    /// Puts a frame into the pipeline: from here on, it is accepted.
-    fn push(
+    /// Puts a frame into the pipeline.
+    fn put_in(
         &self,
         input: &mut Input,
         mut buffer: gst::Buffer,
         ticket: Ticket,
-    ) -> Result<(), Refusal> {
-        if let Some(buffer) = buffer.get_mut() {
-            buffer.set_pts(input.next_time());
-        }
+    ) -> Result<(), Error> {
+        buffer.make_mut().set_pts(input.next_time());
         self.pipeline
             .push(buffer, ticket)
             .map_err(|failure| self.has_failed(&failure))?;
         input.frames += 1;
-        self.accepted.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
     /// From here on, frames are of this kind.
-    fn set_kind(&self, input: &mut Input, kind: FrameKind) -> Result<(), Refusal> {
-        let before = input.kind;
-        if kind.range != before.range {
-            return Err(Refusal::conflict(
+    fn set_kind(&self, input: &mut Input, kind: FrameKind) -> Result<(), Error> {
+        if let Some(before) = input.kind
+            && kind.range != before.range
+        {
+            return Err(Error::conflict(
                 "the stream has floats of another range, which cannot change",
                 format!("range={}", before.range_name()),
                 format!("range={}", kind.range_name()),
             ));
         }
-        if kind.info != before.info {
+        if input.kind != Some(kind) {
             let began = input.next_time();
             *input = Input {
-                kind,
+                kind: Some(kind),
                 began,
                 frames: 0,
             };
+            self.pipeline.set_range(kind.range);
             self.pipeline.set_input(&kind.info);
-            *lock(&self.kind) = kind;
+            *lock(&self.kind) = Some(kind);
         }
         Ok(())
     }
 
-    fn is_full(&self) -> bool {
-        self.places.available_permits() == 0
-    }
-
     /// Waits for room in the queue.
-    async fn find_place(&self, options: &Options) -> Result<OwnedSemaphorePermit, Refusal> {
-        let place = timeout(options.queue_wait, self.places.clone().acquire_owned()).await;
+    async fn find_place(&self) -> Result<OwnedSemaphorePermit, Error> {
+        let place = timeout(self.queue_wait, self.places.clone().acquire_owned()).await;
         match self.state() {
             State::Running => {}
-            State::Ending => return Err(ending_refusal()),
+            State::Ending => return Err(ending()),
             State::Failed(failure) => return Err(self.has_failed(&failure)),
         }
         match place {
             Ok(Ok(place)) => Ok(place),
-            _ => Err(Refusal::busy(
+            _ => Err(Error::busy(
                 "the stream's queue is full",
                 format!(
                     "room for a frame within {:?} (--queue-wait)",
-                    options.queue_wait
+                    self.queue_wait
                 ),
-                format!("{} frames queued (--max-queued)", self.queued()),
+                format!("{} frames queued (--max-queued)", self.counts().queued()),
             )),
         }
     }
 
     /// What is answered where the stream would be needed.
-    pub fn has_failed(&self, failure: &str) -> Refusal {
-        Refusal::conflict(
+    pub(crate) fn has_failed(&self, failure: &str) -> Error {
+        Error::conflict(
             format!("the stream has failed: {failure}"),
             "a stream that works; DELETE makes room for a new one of this name",
             "one that does not",
         )
     }
 
+    /// Whether it takes frames.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match self.state() {
+            State::Running => Ok(()),
+            State::Ending => Err(ending()),
+            State::Failed(failure) => Err(self.has_failed(&failure)),
+        }
+    }
+
+    /// How it is doing.
     pub fn state(&self) -> State {
         match self.pipeline.failure() {
             Some(failure) => State::Failed(failure),
@@ -377,95 +587,183 @@ impl Stream {
         }
     }
 
+    /// How it works.
+    pub fn config(&self) -> StreamConfig {
+        *lock(&self.config)
+    }
+
+    /// Changes how it works, from the next frame on.
+    pub fn set_config(&self, config: StreamConfig) {
+        let before = std::mem::replace(&mut *lock(&self.config), config);
+        if before == config {
+            return;
+        }
+        self.pipeline.set_shape(&config);
+        self.pacing.change(|pacer, _| {
+            pacer.set_pace(pace(&config));
+            true
+        });
+    }
+
+    /// Keeps the stream until somebody ends it, also where nobody posts to it.
+    pub fn keep(&self) {
+        self.is_kept.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it stays although nobody posts to it.
+    pub fn is_kept(&self) -> bool {
+        self.is_kept.load(Ordering::Relaxed)
+    }
+
     /// Takes no more frames. Those accepted are shown, and then it is over.
-    pub async fn end(&self) {
+    pub(crate) async fn end(&self) {
         self.ending.cancel();
         // A post that is under way is broken off.
         let _input = self.input.lock().await;
         self.pipeline.end();
     }
 
+    /// Takes no more frames, and shows none of those that it has taken.
+    pub(crate) async fn end_now(&self) {
+        self.ending.cancel();
+        self.interrupt();
+        self.end().await;
+    }
+
     /// Returns when all is shown, or nothing more will be.
-    pub async fn wait_for_end(&self) {
+    pub(crate) async fn wait_for_end(&self) {
         let mut newest = self.newest.clone();
         while newest.changed().await.is_ok() {}
     }
 
     /// Shows pictures, each in its time, until the stream has ended; without waiting any more once
     /// `hurry` says so.
-    pub async fn show(&self, mut show: Show, hurry: &CancellationToken) {
-        let mut due = Instant::now();
-        while let Some(encoded) = show.encoded.recv().await {
-            // One that comes late is shown at once, and later ones are that much later. One that had to
-            // wait was not late, whenever this task comes to it.
-            due = due.max(encoded.since);
+    pub(crate) async fn show(&self, show: Show, hurry: &CancellationToken) {
+        let mut is_hurrying = false;
+        loop {
+            let step = lock(&self.pacing.pacer).next(self.pacing.now());
+            let until = match step {
+                Step::Show(queued) => {
+                    show.newest.send_replace(Some(queued.picture));
+                    lock(&self.rate).count();
+                    *lock(&self.last_use) = Instant::now();
+                    continue;
+                }
+                Step::End => return,
+                Step::WaitUntil(time) => Some(self.pacing.instant(time)),
+                Step::Wait => None,
+            };
+            let its_time = async {
+                match until {
+                    Some(until) => tokio::time::sleep_until(until.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
-                () = tokio::time::sleep_until(due.into()) => {}
-                () = hurry.cancelled() => {}
-                () = show.failed.cancelled() => {}
+                () = its_time => {}
+                () = self.pacing.changed.notified() => {}
+                () = hurry.cancelled(), if !is_hurrying => is_hurrying = true,
+                () = show.failed.cancelled(), if !is_hurrying => is_hurrying = true,
             }
-            due += encoded.duration;
-            show.newest.send_replace(Some(Arc::new(encoded.picture)));
-            self.shown.fetch_add(1, Ordering::Relaxed);
-            lock(&self.rate).count();
-            *lock(&self.last_use) = Instant::now();
-            drop(encoded.place);
+            if is_hurrying {
+                lock(&self.pacing.pacer).hurry();
+            }
         }
     }
 
-    pub fn newest(&self) -> Newest {
+    pub(crate) fn newest(&self) -> Newest {
         self.newest.clone()
     }
 
     /// Counts a viewer, for as long as what is returned is kept.
-    pub fn viewer(&self) -> Arc<()> {
+    pub(crate) fn viewer(&self) -> Arc<()> {
         self.viewers.clone()
     }
 
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Another number for every stream, also of the same name, and of a server that has started again
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Those who watch it.
     pub fn viewers(&self) -> usize {
         Arc::strong_count(&self.viewers) - 1
     }
 
-    /// Frames that are accepted and not shown yet.
-    pub fn queued(&self) -> u64 {
-        self.accepted().saturating_sub(self.shown())
+    /// What became of its frames.
+    pub fn counts(&self) -> Counts {
+        lock(&self.pacing.pacer).counts()
     }
 
-    pub fn accepted(&self) -> u64 {
-        self.accepted.load(Ordering::Relaxed)
+    /// How much later than it should be the last frame was shown.
+    pub fn lag(&self) -> Duration {
+        lock(&self.pacing.pacer).lag()
     }
 
-    pub fn shown(&self) -> u64 {
-        self.shown.load(Ordering::Relaxed)
-    }
-
-    pub fn frames_per_second(&self) -> f64 {
+    /// Pictures shown a second, as of the last second or more.
+    pub fn pictures_per_second(&self) -> f64 {
         lock(&self.rate).per_second()
     }
 
-    pub fn kind(&self) -> FrameKind {
+    /// What its last frames were; `None` before the first.
+    pub fn kind(&self) -> Option<FrameKind> {
         *lock(&self.kind)
     }
 
     /// The counters of its lipsyncframes element.
-    pub fn stats(&self) -> gst::Structure {
+    pub(crate) fn stats(&self) -> gst::Structure {
         self.pipeline.stats()
     }
 
-    pub fn is_ending(&self) -> bool {
+    pub(crate) fn is_ending(&self) -> bool {
         self.ending.is_cancelled()
     }
 
     /// Whether nothing was posted or shown for so long.
-    pub fn is_idle(&self, duration: Duration) -> bool {
+    pub(crate) fn is_idle(&self, duration: Duration) -> bool {
         let is_posted_to = self.input.try_lock().is_err();
-        let is_done = self.queued() == 0 || self.pipeline.failure().is_some();
+        let is_done = self.counts().queued() == 0 || self.pipeline.failure().is_some();
         is_done && !is_posted_to && lock(&self.last_use).elapsed() > duration
     }
 
     /// Gives back what a stream that has failed still holds.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.pipeline.stop();
+    }
+}
+
+/// Frames of a buffer.
+struct Batch {
+    batch: gst::Buffer,
+    bytes: usize,
+    at: usize,
+}
+
+impl FrameSource for Batch {
+    async fn has_more(&mut self) -> Result<bool, Error> {
+        Ok(self.at < self.batch.size())
+    }
+
+    fn give_way(&mut self) {}
+
+    async fn read(&mut self, _converting: &Arc<Semaphore>) -> Result<gst::Buffer, Error> {
+        let range = self.at..self.at + self.bytes;
+        self.at = range.end;
+        self.batch
+            .copy_region(gst::BufferCopyFlags::MEMORY, range)
+            .map_err(|error| Error::failed(error.to_string()))
+    }
+}
+
+fn pace(config: &StreamConfig) -> Pace {
+    Pace {
+        max_lag: config.max_lag,
+        catch_up: config.catch_up,
     }
 }
 
@@ -476,24 +774,12 @@ fn new_id() -> u64 {
     since_1970.as_millis() as u64 + STARTED.fetch_add(1, Ordering::Relaxed)
 }
 
-fn ending_refusal() -> Refusal {
-    Refusal::conflict(
+fn ending() -> Error {
+    Error::conflict(
         "the stream is ending",
         "a post before its end, or after it for a new one",
         "one in between",
     )
-}
-
-impl Ticket {
-    /// Hands in the ticket of a frame that has become `picture`.
-    fn exchange(self, picture: Picture) -> Encoded {
-        Encoded {
-            picture,
-            place: self.place,
-            since: Instant::now(),
-            duration: self.duration,
-        }
-    }
 }
 
 /// Pictures per second, as of the last second or more.

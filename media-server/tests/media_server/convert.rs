@@ -51,11 +51,12 @@ fn a_batch_comes_back_as_jpegs_in_its_order() {
     assert_eq!(numbers(&convert(&server, 5..12)), [5, 6, 7, 8, 9, 10, 11]);
     assert_eq!(numbers(&convert(&server, 3..4)), [3]);
     // Another kind, in the same pipeline: black
-    let path = "/convert?format=BGR_F32LE&width=8&height=6&range=byte";
-    let black = jpegs(&server.post(path, &vec![0; 8 * 6 * 12 * 2]));
+    let path = "/convert?format=BGR_F32LE&width=32&height=16&range=byte";
+    let black = jpegs(&server.post(path, &vec![0; 32 * 16 * 12 * 2]));
     assert_eq!(black.len(), 2);
     let picture = image::load_from_memory(&black[0]).unwrap().into_luma8();
-    assert_eq!(picture.dimensions(), (320, 320));
+    // Pictures have the size of their frames where nobody says otherwise.
+    assert_eq!(picture.dimensions(), (32, 16));
     assert!(picture.pixels().all(|pixel| pixel.0[0] == 0));
     assert_eq!(numbers(&convert(&server, 8..9)), [8]);
 }
@@ -107,7 +108,43 @@ fn a_client_that_goes_away_and_a_batch_that_is_too_long_leave_the_next_alone() {
 
 #[test]
 fn a_pipeline_that_fails_is_replaced() {
-    let server = Server::start(&["--encoder", "identity error-after=4 ! jpegenc"]);
-    convert(&server, 0..6).assert_refusal(500, &["Failed after"]);
+    let encoder = "identity error-after=10 ! jpegenc";
+    let server = Server::start(&["--encoder", encoder, "--converters", "1"]);
+    convert(&server, 0..12).assert_refusal(500, &["Failed after"]);
     assert_eq!(numbers(&convert(&server, 0..2)), [0, 1]);
+}
+
+#[test]
+fn clients_that_take_their_time_keep_no_converter() {
+    let server = Server::start(&["--converters", "1", "--queue-wait", "60"]);
+    let head = server
+        .post_head("none", 4 * FRAME)
+        .replace("/streams/none/frames", "/convert");
+    let slow: Vec<_> = (0..3)
+        .map(|_| {
+            let mut socket = server.send(&head);
+            socket
+                .write_all(&numbered_frames(0..1)[..FRAME - 1])
+                .unwrap();
+            socket
+        })
+        .collect();
+    assert_eq!(numbers(&convert(&server, 5..9)), [5, 6, 7, 8]);
+    drop(slow);
+}
+
+#[test]
+fn pictures_of_a_batch_have_the_size_and_fit_that_it_asks_for() {
+    let server = Server::start(&["--width", "64", "--height", "64"]);
+    let path = "/convert?format=BGR_F32LE&width=8&height=4";
+    let size = |query: &str| {
+        let white = 1_f32.to_le_bytes().repeat(8 * 4 * 3);
+        let jpegs = jpegs(&server.post(&format!("{path}{query}"), &white));
+        let picture = image::load_from_memory(&jpegs[0]).unwrap().into_luma8();
+        (picture.dimensions(), picture.get_pixel(20, 0).0[0])
+    };
+    assert_eq!(size(""), ((64, 64), 255));
+    assert_eq!(size("&out_width=40&out_height=30"), ((40, 30), 255));
+    assert_eq!(size("&fit=borders"), ((64, 64), 0));
+    assert_eq!(size(""), ((64, 64), 255));
 }

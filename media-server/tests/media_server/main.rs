@@ -9,9 +9,11 @@ mod patience;
 
 mod access;
 mod convert;
+mod http;
 mod ingest;
 mod load;
 mod operate;
 mod page;
 mod server;
+mod speech;
 mod view;

@@ -1,6 +1,6 @@
 //! A server of its own for each test, and clients for it.
 
-use crate::frames::{FRAME_BYTES, QUERY, numbered_frame, picture, read_number};
+use crate::frames::{FRAME_BYTES, QUERY, given_number, numbered_frame, picture, read_number};
 use crate::patience::{self, PATIENCE};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -55,6 +55,17 @@ impl Server {
 
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    pub fn put(&self, path: &str) -> Answer {
+        Answer::new(agent().put(self.url(path)).send_empty())
+    }
+
+    pub fn put_frames(&self, path: &str, body: &[u8]) -> Answer {
+        let request = agent()
+            .put(self.url(path))
+            .header("Content-Type", "application/octet-stream");
+        Answer::new(request.send(body))
     }
 
     pub fn get(&self, path: &str) -> Answer {
@@ -153,6 +164,11 @@ impl Server {
         let pid = self.pid().to_string();
         let killed = Command::new("kill").arg(pid).status().unwrap();
         assert!(killed.success());
+    }
+
+    /// Nobody reads the log any more.
+    pub fn close_log(&mut self) {
+        drop(self.child.stderr.take());
     }
 
     /// Stops the server, and returns its log.
@@ -269,6 +285,7 @@ pub struct Viewer {
     /// Of the chunk that is being read
     left: usize,
     has_begun: bool,
+    has_ended: bool,
 }
 
 impl Viewer {
@@ -277,6 +294,7 @@ impl Viewer {
             reader: BufReader::new(socket),
             left: 0,
             has_begun: false,
+            has_ended: false,
         };
         let head = viewer.read_head();
         assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
@@ -298,6 +316,9 @@ impl Viewer {
 
     /// A byte of the chunked body; `None` at its end.
     fn byte(&mut self) -> Option<u8> {
+        if self.has_ended {
+            return None;
+        }
         if self.left == 0 {
             let mut size = String::new();
             while size.trim().is_empty() {
@@ -307,6 +328,7 @@ impl Viewer {
             }
             self.left = usize::from_str_radix(size.trim(), 16).unwrap();
             if self.left == 0 {
+                self.has_ended = true;
                 return None;
             }
         }
@@ -324,43 +346,55 @@ impl Viewer {
         String::from_utf8(line).unwrap().trim_end().to_owned()
     }
 
-    /// The next picture's number, and its JPEG; `None` after the last.
-    pub fn picture(&mut self) -> Option<(u64, Vec<u8>)> {
+    /// The next picture's number, if it has one, and its JPEG; `None` after the last.
+    pub fn picture(&mut self) -> Option<(Option<u64>, Vec<u8>)> {
         if !self.has_begun {
             assert_eq!(self.line(), "--lipsyncframes");
+            self.read_part_head();
             self.has_begun = true;
         }
-        let content_type = self.line();
-        if content_type.is_empty() {
-            assert_eq!(self.line(), "");
-            assert_eq!(self.line(), "--lipsyncframes--");
-            assert_eq!(self.byte(), None);
-            return None;
+        const BOUNDARY: &[u8] = b"\r\n--lipsyncframes";
+        let mut jpeg = Vec::new();
+        while !jpeg.ends_with(BOUNDARY) {
+            match self.byte() {
+                Some(byte) => jpeg.push(byte),
+                None => {
+                    // Behind the last boundary, which the picture before was followed by.
+                    assert_eq!(jpeg, b"");
+                    return None;
+                }
+            }
         }
-        assert_eq!(content_type, "Content-Type: image/jpeg");
-        let length = self.line();
-        let number = self.line();
+        jpeg.truncate(jpeg.len() - BOUNDARY.len());
+        match self.line().as_str() {
+            "" => self.read_part_head(),
+            last => {
+                assert_eq!(last, "--");
+                assert_eq!(self.byte(), None);
+            }
+        }
+        Some((given_number(&jpeg), jpeg))
+    }
+
+    /// It is there as soon as the picture before.
+    fn read_part_head(&mut self) {
+        assert_eq!(self.line(), "Content-Type: image/jpeg");
         assert_eq!(self.line(), "");
-        let length = length
-            .strip_prefix("Content-Length: ")
-            .unwrap()
-            .parse()
-            .unwrap();
-        let number = number
-            .strip_prefix("X-Frame-Number: ")
-            .unwrap()
-            .parse()
-            .unwrap();
-        let jpeg = (0..length).map(|_| self.byte().unwrap()).collect();
-        assert_eq!(self.line(), "");
-        assert_eq!(self.line(), "--lipsyncframes");
-        Some((number, jpeg))
+    }
+
+    /// The next picture that has a number.
+    pub fn numbered_picture(&mut self) -> Option<(u64, Vec<u8>)> {
+        loop {
+            if let (Some(number), jpeg) = self.picture()? {
+                return Some((number, jpeg));
+            }
+        }
     }
 
     /// All numbers to the end, without those that came twice. Each is compared to that in the picture.
     pub fn numbers(&mut self) -> Vec<u64> {
         let mut numbers = Vec::new();
-        while let Some((number, jpeg)) = self.picture() {
+        while let Some((number, jpeg)) = self.numbered_picture() {
             assert_eq!(read_number(&jpeg), Ok(number));
             numbers.push(number);
         }

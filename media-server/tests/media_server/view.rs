@@ -24,7 +24,7 @@ fn a_viewer_who_comes_late_sees_the_newest_picture_at_once() {
     server.post_numbers("late", 0..2);
     server.wait_for("late", |stream| stream["shown"] == 2);
     let mut viewer = server.watch("late");
-    assert_eq!(viewer.picture().unwrap().0, 1);
+    assert_eq!(viewer.numbered_picture().unwrap().0, 1);
     assert_eq!(server.describe("late")["viewers"], 1);
     drop(viewer);
     server.post_numbers("late", 2..4);

@@ -95,3 +95,23 @@ fn upper_edge(jpeg: &[u8]) -> Result<Vec<u8>, String> {
         )),
     }
 }
+
+/// The number that the server gives a picture, in a comment of the JPEG; none for those of an idle loop.
+pub fn given_number(jpeg: &[u8]) -> Option<u64> {
+    const COMMENT: u8 = 0xfe;
+    const SCAN: u8 = 0xda;
+    let mut segments = jpeg.get(2..)?;
+    while let [0xff, marker, high, low, ..] = *segments
+        && marker != SCAN
+    {
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        let content = segments.get(4..2 + length)?;
+        if marker == COMMENT
+            && let Some(number) = content.strip_prefix(b"frame ")
+        {
+            return std::str::from_utf8(number).ok()?.parse().ok();
+        }
+        segments = segments.get(2 + length..)?;
+    }
+    None
+}

@@ -1,12 +1,14 @@
 //! Viewers that check what they see.
 
 use crate::client::Server;
-use crate::frames::read_number;
+use crate::frames::{given_number, read_number};
 use http_body_util::BodyExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const BOUNDARY: &str = "--lipsyncframes";
+/// What is in front of a picture, and what is behind the last one.
+const BEGIN: &[u8] = b"--lipsyncframes\r\nContent-Type: image/jpeg\r\n\r\n";
+const END: &[u8] = b"\r\n--lipsyncframes";
 
 /// What a viewer saw.
 #[derive(Default)]
@@ -58,72 +60,45 @@ async fn follow(
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| error.to_string())?;
         received.extend_from_slice(&frame.into_data().unwrap_or_default());
-        let mut used = 0;
-        while let Some(part) = Part::read(&received[used..])? {
-            check(&part, reads_numbers, seen)?;
+        while let Some(end) = picture_end(&received)? {
+            check(&received[BEGIN.len()..end], reads_numbers, seen)?;
             total.fetch_add(1, Ordering::Relaxed);
-            used += part.end;
+            // The line break before the boundary is not part of it.
+            received.drain(..end + 2);
         }
-        received.drain(..used);
     }
-    seen.has_ended = received.ends_with(format!("\r\n\r\n{BOUNDARY}--\r\n").as_bytes());
+    seen.has_ended = received == b"--lipsyncframes--\r\n";
     Ok(())
 }
 
-fn check(part: &Part, reads_numbers: bool, seen: &mut Seen) -> Result<(), String> {
-    if seen.last == Some(part.number) {
-        // Sent twice where nothing newer came
+/// Where the first picture ends, if all of it is there.
+fn picture_end(received: &[u8]) -> Result<Option<usize>, String> {
+    if received.len() < BEGIN.len() {
+        return Ok(None);
+    }
+    let Some(rest) = received.strip_prefix(BEGIN) else {
+        let begin = String::from_utf8_lossy(&received[..BEGIN.len()]);
+        return Err(format!("a part that begins with {begin:?}"));
+    };
+    Ok(memchr::memmem::find(rest, END).map(|end| BEGIN.len() + end))
+}
+
+fn check(jpeg: &[u8], reads_numbers: bool, seen: &mut Seen) -> Result<(), String> {
+    let number = given_number(jpeg).ok_or("a picture without a number")?;
+    if seen.last == Some(number) {
+        // The last one, once more at the end
         return Ok(());
     }
-    if seen.last.is_some_and(|last| last > part.number) {
-        return Err(format!("picture {} after {:?}", part.number, seen.last));
+    if seen.last.is_some_and(|last| last > number) {
+        return Err(format!("picture {number} after {:?}", seen.last));
     }
     if reads_numbers {
-        let drawn = read_number(part.jpeg)?;
-        if drawn != part.number {
-            return Err(format!("picture {} shows the frame {drawn}", part.number));
+        let drawn = read_number(jpeg)?;
+        if drawn != number {
+            return Err(format!("picture {number} shows the frame {drawn}"));
         }
     }
-    seen.last = Some(part.number);
+    seen.last = Some(number);
     seen.pictures += 1;
     Ok(())
-}
-
-/// A picture of an MJPEG stream.
-struct Part<'a> {
-    number: u64,
-    jpeg: &'a [u8],
-    /// Where the next one begins
-    end: usize,
-}
-
-impl<'a> Part<'a> {
-    /// The first part in `bytes`, if all of it is there.
-    fn read(bytes: &'a [u8]) -> Result<Option<Self>, String> {
-        const END_OF_HEAD: &[u8] = b"\r\n\r\n";
-        let Some(head) = bytes.windows(4).position(|window| window == END_OF_HEAD) else {
-            return Ok(None);
-        };
-        let start = head + END_OF_HEAD.len();
-        let head = String::from_utf8_lossy(&bytes[..head]);
-        if head.trim_start() == BOUNDARY {
-            // An empty part is the last one.
-            return Ok(None);
-        }
-        let field = |name: &str| {
-            let value = head
-                .lines()
-                .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-            let number = value.and_then(|value| value.parse().ok());
-            number.ok_or_else(|| format!("a part without {name}: {head}"))
-        };
-        let length = field("Content-Length")? as usize;
-        let number = field("X-Frame-Number")?;
-        let jpeg = bytes.get(start..start + length);
-        Ok(jpeg.map(|jpeg| Self {
-            number,
-            jpeg,
-            end: start + length,
-        }))
-    }
 }

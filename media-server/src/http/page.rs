@@ -1,10 +1,13 @@
 //! The page at `/`, compiled into the program.
 
-use axum::http::{HeaderValue, header};
+use crate::error::Error;
+use crate::http::query::Query;
+use axum::http::{HeaderValue, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 
-pub async fn get_page() -> Html<&'static str> {
-    Html(include_str!("page/page.html"))
+pub async fn get_page(uri: Uri) -> Result<Html<&'static str>, Error> {
+    Query::read(&uri, &[])?;
+    Ok(Html(include_str!("page/page.html")))
 }
 
 pub async fn get_style() -> impl IntoResponse {

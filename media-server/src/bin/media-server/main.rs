@@ -1,12 +1,17 @@
 //! The program.
 
+mod options;
+
 use clap::Parser;
-use media_server::{LogFormat, Options};
+use media_server::MediaServer;
+use options::{LogFormat, Options};
 use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -21,8 +26,9 @@ fn main() -> ExitCode {
 }
 
 fn run(options: Options) -> Result<(), String> {
-    options.check()?;
-    start_log(&options)?;
+    let addresses = options.addresses()?;
+    // Until the end: it writes what is left.
+    let _log = start_log(&options)?;
     // Each viewer takes a file descriptor, and 1024 are the usual limit that programs may raise.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     gst::init().map_err(|error| error.to_string())?;
@@ -32,7 +38,7 @@ fn run(options: Options) -> Result<(), String> {
         .enable_all()
         .build()
         .map_err(|error| error.to_string())?;
-    runtime.block_on(serve(options))
+    runtime.block_on(serve(&options, &addresses))
 }
 
 /// Half of the cores: to receive a frame takes about as long as to convert and encode it, which
@@ -43,31 +49,39 @@ fn receiving_threads() -> usize {
     cores.div_ceil(2)
 }
 
-async fn serve(options: Options) -> Result<(), String> {
-    let listener = TcpListener::bind(options.listen)
+async fn serve(options: &Options, addresses: &[SocketAddr]) -> Result<(), String> {
+    let listener = TcpListener::bind(addresses)
         .await
         .map_err(|error| format!("--listen {}: {error}", options.listen))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let stop = stop_on_signals()?;
-    let server = media_server::start(options)?;
+    let server = MediaServer::new(options.config())?;
+    if let Some(video) = &options.demo {
+        media_server::start_demo(server.clone(), video)?;
+    }
     // On standard output, where a program that asked for port 0 finds the port.
     let _ = writeln!(std::io::stdout(), "Listening on http://{address}/");
-    media_server::serve(server, listener, stop.cancelled_owned()).await;
+    let stop = stop.cancelled_owned();
+    server.serve(listener, stop, options.stop_timeout).await;
     Ok(())
 }
 
-fn start_log(options: &Options) -> Result<(), String> {
+/// Writes the log on a thread of its own: whoever reads it may stop reading, or go away.
+fn start_log(options: &Options) -> Result<WorkerGuard, String> {
     let filter = EnvFilter::try_new(&options.log)
         .map_err(|error| format!("--log {}: {error}", options.log))?;
+    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
+        // It would print them, and panic where that fails, too.
+        .log_internal_errors(false)
+        .with_writer(writer);
     match options.log_format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
     }
-    Ok(())
+    Ok(guard)
 }
 
 /// SIGTERM and Ctrl-C let everything come to its end; a second one does not.

@@ -1,11 +1,13 @@
 //! `GET /metrics`, for Prometheus.
 
-use crate::refusal::Reason;
-use crate::server::Server;
+use crate::error::Error;
+use crate::http::query::Query;
+use crate::http::refusal::Reason;
+use crate::server::Shared;
 use crate::stream::Stream;
 use crate::streams::Streams;
 use axum::extract::{Request, State};
-use axum::http::{Method, header};
+use axum::http::{Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use gstlipsyncframes::pixel::pool;
@@ -21,7 +23,6 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// From one frame's work to a second's, in seconds.
 const LATENCIES: [f64; 12] = [
@@ -31,11 +32,15 @@ const LATENCIES: [f64; 12] = [
 pub struct Metrics {
     registry: Registry,
     rejected: Family<[(&'static str, &'static str); 1], Counter>,
-    latency: Histogram,
+}
+
+/// How long after the beginning of its post each frame was a JPEG.
+pub fn latency() -> Histogram {
+    Histogram::new(LATENCIES)
 }
 
 impl Metrics {
-    pub fn new(streams: Arc<Streams>) -> Self {
+    pub fn new(streams: Arc<Streams>, latency: Histogram) -> Self {
         let mut registry = Registry::with_prefix("media_server");
         let rejected = Family::default();
         registry.register(
@@ -43,23 +48,14 @@ impl Metrics {
             "Posts that were answered with an error, by reason",
             rejected.clone(),
         );
-        let latency = Histogram::new(LATENCIES);
         registry.register_with_unit(
             "post_to_jpeg",
             "Time from the beginning of a post to the JPEG of each of its frames",
             Unit::Seconds,
-            latency.clone(),
+            latency,
         );
         registry.register_collector(Box::new(StreamMetrics { streams }));
-        Self {
-            registry,
-            rejected,
-            latency,
-        }
-    }
-
-    pub fn observe_latency(&self, latency: Duration) {
-        self.latency.observe(latency.as_secs_f64());
+        Self { registry, rejected }
     }
 }
 
@@ -81,9 +77,23 @@ impl Collector for StreamMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let streams = self.streams.all();
         let streams = streams.as_slice();
-        let counters: [Figure<u64>; 2] = [
-            ("frames_accepted", "Frames accepted", Stream::accepted),
-            ("frames_shown", "Frames shown to viewers", Stream::shown),
+        let counters: [Figure<u64>; 4] = [
+            ("frames_accepted", "Frames accepted", |stream| {
+                stream.counts().accepted
+            }),
+            ("frames_shown", "Frames shown to viewers", |stream| {
+                stream.counts().shown
+            }),
+            (
+                "frames_skipped",
+                "Frames not shown because they were too late",
+                |stream| stream.counts().skipped,
+            ),
+            (
+                "frames_dropped",
+                "Frames not shown because they were interrupted",
+                |stream| stream.counts().dropped,
+            ),
         ];
         for (name, help, count) in counters {
             let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
@@ -91,16 +101,21 @@ impl Collector for StreamMetrics {
                 ConstCounter::new(count(stream)).encode(metric)
             })?;
         }
-        let gauges: [Figure<f64>; 3] = [
+        let gauges: [Figure<f64>; 4] = [
             (
                 "frames_per_second",
-                "Frames shown in the last second",
-                Stream::frames_per_second,
+                "Pictures shown in the last second",
+                Stream::pictures_per_second,
+            ),
+            (
+                "lag_seconds",
+                "How much later than it should be the last frame was shown",
+                |stream| stream.lag().as_secs_f64(),
             ),
             (
                 "queue_depth",
                 "Frames accepted and not shown yet",
-                |stream| stream.queued() as f64,
+                |stream| stream.counts().queued() as f64,
             ),
             ("viewers", "Viewers", |stream| stream.viewers() as f64),
         ];
@@ -140,10 +155,7 @@ fn of_each(
     encode: impl Fn(&Stream, MetricEncoder) -> fmt::Result,
 ) -> fmt::Result {
     for stream in streams {
-        encode(
-            stream,
-            metric.encode_family(&[("stream", stream.name.as_str())])?,
-        )?;
+        encode(stream, metric.encode_family(&[("stream", stream.name())])?)?;
     }
     Ok(())
 }
@@ -171,18 +183,18 @@ fn encode_convert_times(stream: &Stream, mut metric: MetricEncoder) -> fmt::Resu
     metric.encode_histogram::<NoLabelSet>(total, frames, &buckets, None)
 }
 
-pub async fn get_metrics(State(server): State<Arc<Server>>) -> Response {
+pub async fn get_metrics(State(server): State<Arc<Shared>>, uri: Uri) -> Result<Response, Error> {
+    Query::read(&uri, &[])?;
     let mut page = String::new();
-    if text::encode(&mut page, &server.metrics.registry).is_err() {
-        return crate::refusal::Refusal::failed("the metrics cannot be written").into_response();
-    }
+    text::encode(&mut page, &server.metrics.registry)
+        .map_err(|_| Error::failed("the metrics cannot be written"))?;
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, content_type)], page).into_response()
+    Ok(([(header::CONTENT_TYPE, content_type)], page).into_response())
 }
 
 /// Counts posts that are refused, whoever refuses them.
 pub async fn count_refusals(
-    State(server): State<Arc<Server>>,
+    State(server): State<Arc<Shared>>,
     request: Request,
     next: Next,
 ) -> Response {

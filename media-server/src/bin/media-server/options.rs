@@ -3,7 +3,8 @@
 use clap::{ArgAction, Parser, ValueEnum, value_parser};
 use gstlipsyncframes::pixel::MAX_SIZE;
 use gstlipsyncframes::pixel::pool::MAX_THREADS;
-use std::net::SocketAddr;
+use media_server::{Config, Encoding, Fit, HttpConfig, Limits, StreamConfig};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,7 +20,8 @@ A picture that moves, on http://127.0.0.1:8080/:
   curl --data-binary @batch.f32 -H 'Content-Type: application/octet-stream' \\
     'http://127.0.0.1:8080/streams/anna/frames?format=BGR_F32LE&width=640&height=360&framerate=25'
   http://127.0.0.1:8080/streams/anna.mjpeg moves; anna.jpg is its latest frame; anna is its figures.
-  curl -X DELETE http://127.0.0.1:8080/streams/anna ends it.
+  curl -X DELETE http://127.0.0.1:8080/streams/anna/frames drops what is not shown yet, at once;
+  curl -X DELETE http://127.0.0.1:8080/streams/anna ends it when all is shown.
 
 A batch to JPEGs, in one answer (multipart/mixed):
   curl --data-binary @batch.f32 -H 'Content-Type: application/octet-stream' \\
@@ -36,14 +38,14 @@ For other machines, with a token of your own:
 #[derive(Debug, Parser)]
 #[command(name = "media_server", version, after_help = AFTER_HELP)]
 pub struct Options {
-    /// Address to listen on; other than this machine's own ones need --token
+    /// Address or name to listen on; other than this machine's own ones need --token
     #[arg(
         long,
         value_name = "ADDRESS:PORT",
         env = "MEDIA_SERVER_LISTEN",
         default_value = "127.0.0.1:8080"
     )]
-    pub listen: SocketAddr,
+    pub listen: String,
 
     /// Secret that posting, converting and deleting ask for (Authorization: Bearer TOKEN)
     #[arg(long, value_name = "TOKEN", env = "MEDIA_SERVER_TOKEN", hide_env_values = true, value_parser = parse_token)]
@@ -57,13 +59,27 @@ pub struct Options {
     #[arg(long, value_name = "VIDEO", env = "MEDIA_SERVER_DEMO")]
     pub demo: Option<PathBuf>,
 
-    /// Width of the pictures to make
-    #[arg(long, value_name = "PIXELS", env = "MEDIA_SERVER_WIDTH", default_value_t = 320, value_parser = value_parser!(u32).range(SIZES))]
-    pub width: u32,
+    /// Width of the pictures to make, unless a request says otherwise (out_width); that of the frames if
+    /// this is not given either
+    #[arg(long, value_name = "PIXELS", env = "MEDIA_SERVER_WIDTH", value_parser = value_parser!(u32).range(SIZES))]
+    pub width: Option<u32>,
 
-    /// Height of the pictures to make
-    #[arg(long, value_name = "PIXELS", env = "MEDIA_SERVER_HEIGHT", default_value_t = 320, value_parser = value_parser!(u32).range(SIZES))]
-    pub height: u32,
+    /// Height of the pictures to make (out_height)
+    #[arg(long, value_name = "PIXELS", env = "MEDIA_SERVER_HEIGHT", value_parser = value_parser!(u32).range(SIZES))]
+    pub height: Option<u32>,
+
+    /// How frames fill pictures of another shape (fit)
+    #[arg(long, env = "MEDIA_SERVER_FIT", default_value = "stretch")]
+    pub fit: FitOption,
+
+    /// How much later than it should be a frame is shown at most (max_lag): one that would be later is
+    /// skipped, unless it is the newest. Without this, all are shown
+    #[arg(long, value_name = "SECONDS", env = "MEDIA_SERVER_MAX_LAG", value_parser = parse_seconds)]
+    pub max_lag: Option<Duration>,
+
+    /// By how much faster late frames are shown until they are in time again (catch_up)
+    #[arg(long, value_name = "PERCENT", env = "MEDIA_SERVER_CATCH_UP", default_value_t = 0.0, value_parser = parse_percent)]
+    pub catch_up: f64,
 
     /// Elements that make one JPEG of every frame, as gst-launch-1.0 would take them
     #[arg(
@@ -119,7 +135,11 @@ pub struct Options {
     #[arg(long, value_name = "SECONDS", env = "MEDIA_SERVER_CLIENT_TIMEOUT", default_value = "10", value_parser = parse_seconds)]
     pub client_timeout: Duration,
 
-    /// How long a stream may be without a post before it is ended
+    /// How long a connection is kept open between two requests
+    #[arg(long, value_name = "SECONDS", env = "MEDIA_SERVER_KEEP_ALIVE", default_value = "75", value_parser = parse_seconds)]
+    pub keep_alive: Duration,
+
+    /// How long a stream that was not made by PUT may be without a post before it is ended
     #[arg(long, value_name = "SECONDS", env = "MEDIA_SERVER_IDLE_TIMEOUT", default_value = "60", value_parser = parse_seconds)]
     pub idle_timeout: Duration,
 
@@ -145,21 +165,34 @@ pub enum LogFormat {
     Json,
 }
 
-pub const MIB: u64 = 1 << 20;
+/// How frames fill pictures of another shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FitOption {
+    /// Stretched
+    Stretch,
+    /// Whole, with black borders
+    Borders,
+}
+
+const MIB: u64 = 1 << 20;
 
 impl Options {
-    /// Finds what no option says by itself.
+    /// The addresses to listen on, of which the first that works is taken.
     ///
     /// # Errors
     ///
-    /// A sentence about options that do not go together.
-    pub fn check(&self) -> Result<(), String> {
-        if !self.listen.ip().is_loopback() && self.token.is_none() {
+    /// A sentence about a name that has none, or options that do not go together.
+    pub fn addresses(&self) -> Result<Vec<SocketAddr>, String> {
+        let listen = &self.listen;
+        let addresses = listen.to_socket_addrs().map_err(|error| {
+            format!("--listen {listen}: {error}; expected something like 127.0.0.1:8080")
+        })?;
+        let addresses: Vec<_> = addresses.collect();
+        let is_open = addresses.iter().any(|address| !address.ip().is_loopback());
+        if is_open && self.token.is_none() {
             return Err(format!(
-                "--listen {} lets other machines in, which needs --token TOKEN (or \
-                 MEDIA_SERVER_TOKEN); 127.0.0.1:{} does not",
-                self.listen,
-                self.listen.port()
+                "--listen {listen} lets other machines in, which needs --token TOKEN (or \
+                 MEDIA_SERVER_TOKEN); localhost does not"
             ));
         }
         if self.max_frame > self.memory {
@@ -168,7 +201,45 @@ impl Options {
                 self.max_frame, self.memory
             ));
         }
-        Ok(())
+        Ok(addresses)
+    }
+
+    /// The same, as the library takes it.
+    pub fn config(&self) -> Config {
+        Config {
+            limits: Limits {
+                converters: self.converters,
+                streams: self.max_streams,
+                viewers: self.max_viewers,
+                connections: self.max_connections,
+                queued: self.max_queued,
+                body: self.max_body * MIB,
+                frame: self.max_frame * MIB,
+                memory: self.memory * MIB,
+                queue_wait: self.queue_wait,
+                idle: self.idle_timeout,
+            },
+            stream: StreamConfig {
+                width: self.width,
+                height: self.height,
+                fit: match self.fit {
+                    FitOption::Stretch => Fit::Stretch,
+                    FitOption::Borders => Fit::Borders,
+                },
+                max_lag: self.max_lag,
+                catch_up: self.catch_up,
+            },
+            http: HttpConfig {
+                token: self.token.clone(),
+                view_token: self.view_token.clone(),
+                client_timeout: self.client_timeout,
+                keep_alive: self.keep_alive,
+            },
+            encoding: Encoding {
+                encoder: self.encoder.clone(),
+                threads: self.threads,
+            },
+        }
     }
 }
 
@@ -190,6 +261,13 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
         Ok(Duration::from_secs_f64(seconds))
     } else {
         Err("expected seconds, from 0.01 to 86400".into())
+    }
+}
+
+fn parse_percent(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
+        _ => Err("expected percent, from 0 to 100".into()),
     }
 }
 

@@ -1,13 +1,15 @@
 //! `GET /streams/{name}.mjpeg`, `.jpg`, `GET /streams/{name}` and `GET /streams`.
 
-use crate::refusal::Refusal;
-use crate::server::Server;
-use crate::stream::{BOUNDARY, Newest, Picture, State as StreamState, Stream};
+use crate::error::{Error, ErrorKind};
+use crate::http::query::Query;
+use crate::picture::{BOUNDARY, PART_HEAD, Picture};
+use crate::server::Shared;
+use crate::stream::{Newest, State as StreamState, Stream};
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{Uri, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::{Value, json};
@@ -17,88 +19,106 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// Chromium shows a picture when the head of the next has come. Where none comes for so long, the last one
-/// is sent once more.
-const HOLD_BACK: Duration = Duration::from_millis(100);
+/// What a browser may add to a picture's address, so that it does not take it for one that it knows.
+const VERSION: &[&str] = &["v"];
 
 /// `name.mjpeg` is a stream to watch, `name.jpg` its newest picture, and `name` what is known of it.
 pub async fn get_stream(
-    State(server): State<Arc<Server>>,
+    State(server): State<Arc<Shared>>,
     path: Result<Path<String>, PathRejection>,
-) -> Result<Response, Refusal> {
+    uri: Uri,
+) -> Result<Response, Error> {
     let Path(file) = path?;
     if let Some(name) = file.strip_suffix(".mjpeg") {
+        Query::read(&uri, &[VERSION])?;
         watch(&server, name)
     } else if let Some(name) = file.strip_suffix(".jpg") {
+        Query::read(&uri, &[VERSION])?;
         newest_picture(&server, name)
     } else {
+        Query::read(&uri, &[])?;
         let stream = server.streams.find(&file)?;
         Ok(Json(describe(&stream)).into_response())
     }
 }
 
 /// What the page shows.
-pub async fn get_streams(State(server): State<Arc<Server>>) -> Json<Value> {
+pub async fn get_streams(
+    State(server): State<Arc<Shared>>,
+    uri: Uri,
+) -> Result<Json<Value>, Error> {
+    Query::read(&uri, &[])?;
     let streams: Vec<_> = server
         .streams
         .all()
         .iter()
         .map(|stream| describe(stream))
         .collect();
-    Json(json!({ "streams": streams }))
+    Ok(Json(json!({ "streams": streams })))
 }
 
-fn describe(stream: &Stream) -> Value {
+/// What is known of a stream.
+pub fn describe(stream: &Stream) -> Value {
     let (state, error) = match stream.state() {
         StreamState::Running => ("running", None),
         StreamState::Ending => ("ending", None),
         StreamState::Failed(failure) => ("failed", Some(failure)),
     };
+    let counts = stream.counts();
     let stats = stream.stats();
     let milliseconds = |field| stats.get::<u64>(field).unwrap_or(0) as f64 / 1e6;
     json!({
-        "name": stream.name,
-        "id": stream.id,
+        "name": stream.name(),
+        "id": stream.id(),
         "state": state,
         "error": error,
-        "input": stream.kind().info.to_string(),
-        "accepted": stream.accepted(),
-        "shown": stream.shown(),
-        "queued": stream.queued(),
+        "kept": stream.is_kept(),
+        "input": stream.kind().map(|kind| kind.info.to_string()),
+        "accepted": counts.accepted,
+        "shown": counts.shown,
+        "skipped": counts.skipped,
+        "dropped": counts.dropped,
+        "queued": counts.queued(),
+        "lag_ms": stream.lag().as_secs_f64() * 1e3,
         "viewers": stream.viewers(),
-        "frames_per_second": stream.frames_per_second(),
+        "frames_per_second": stream.pictures_per_second(),
         "convert_p50_ms": milliseconds("convert-time-p50"),
         "convert_p99_ms": milliseconds("convert-time-p99"),
     })
 }
 
-fn newest_picture(server: &Server, name: &str) -> Result<Response, Refusal> {
+fn newest_picture(server: &Shared, name: &str) -> Result<Response, Error> {
     let stream = server.streams.find(name)?;
     let picture = stream.newest().borrow().clone().ok_or_else(|| {
-        Refusal::new(
-            StatusCode::NOT_FOUND,
-            "not-found",
+        Error::new(
+            ErrorKind::NotFound,
             "the stream has no picture yet",
             "a request after its first frame",
             "one before",
         )
     })?;
     let headers = [
-        (header::CONTENT_TYPE.as_str(), "image/jpeg".to_string()),
-        (header::CACHE_CONTROL.as_str(), "no-store".to_string()),
-        ("x-frame-number", picture.number.to_string()),
+        (header::CONTENT_TYPE, "image/jpeg"),
+        (header::CACHE_CONTROL, "no-store"),
     ];
-    Ok((headers, picture.jpeg.clone()).into_response())
+    let number = picture
+        .number
+        .map(|number| [("x-frame-number", number.to_string())]);
+    let mut response = (headers, picture.jpeg()).into_response();
+    if let Some(number) = number {
+        response = (number, response).into_response();
+    }
+    Ok(response)
 }
 
-fn watch(server: &Server, name: &str) -> Result<Response, Refusal> {
+fn watch(server: &Shared, name: &str) -> Result<Response, Error> {
     let stream = server.streams.find(name)?;
     if let StreamState::Failed(failure) = stream.state() {
         return Err(stream.has_failed(&failure));
     }
     let viewer = Viewer::new(server, &stream)?;
     // The first boundary is the end of nothing.
-    let start = Bytes::from(format!("--{BOUNDARY}\r\n"));
+    let start = Bytes::from(format!("--{BOUNDARY}\r\n{PART_HEAD}"));
     let parts = stream::unfold((viewer, Some(start)), |(mut viewer, start)| async {
         let part = match start {
             Some(start) => Some(Ok(start)),
@@ -121,8 +141,7 @@ struct Viewer {
     /// the newest: a slow viewer skips pictures instead of lagging behind.
     sending: Arc<Semaphore>,
     patience: Duration,
-    /// Whether the newest picture has been sent, and not twice
-    is_held_back: bool,
+    last: Option<Arc<Picture>>,
     is_over: bool,
     _of_stream: Arc<()>,
     _of_server: Arc<()>,
@@ -141,13 +160,12 @@ impl AsRef<[u8]> for Sending {
 }
 
 impl Viewer {
-    fn new(server: &Server, stream: &Stream) -> Result<Self, Refusal> {
+    fn new(server: &Shared, stream: &Stream) -> Result<Self, Error> {
         let of_server = server.viewer().ok_or_else(|| {
-            Refusal::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "too-many",
+            Error::new(
+                ErrorKind::TooMany,
                 "there are as many viewers as there may be",
-                format!("at most {} (--max-viewers)", server.options.max_viewers),
+                format!("at most {} (--max-viewers)", server.config.limits.viewers),
                 "one more",
             )
         })?;
@@ -157,8 +175,8 @@ impl Viewer {
         Ok(Self {
             newest,
             sending: Arc::new(Semaphore::new(1)),
-            patience: server.options.client_timeout,
-            is_held_back: false,
+            patience: server.config.http.client_timeout,
+            last: None,
             is_over: false,
             _of_stream: stream.viewer(),
             _of_server: of_server,
@@ -175,28 +193,10 @@ impl Viewer {
         let Ok(Ok(permit)) = timeout(self.patience, sent).await else {
             return Some(Err(io::ErrorKind::TimedOut.into()));
         };
-        loop {
-            let changed = if self.is_held_back {
-                self.is_held_back = false;
-                timeout(HOLD_BACK, self.newest.changed()).await
-            } else {
-                Ok(self.newest.changed().await)
-            };
-            let changed = match changed {
-                Ok(changed) => {
-                    self.is_held_back = true;
-                    changed
-                }
-                // The same once more
-                Err(_) => Ok(()),
-            };
-            if changed.is_err() {
-                self.is_over = true;
-                // The boundary before it begins another part, which has to be there, then: an empty one.
-                return Some(Ok(Bytes::from(format!("\r\n\r\n--{BOUNDARY}--\r\n"))));
-            }
+        while self.newest.changed().await.is_ok() {
             let picture = self.newest.borrow_and_update().clone();
             if let Some(picture) = picture {
+                self.last = Some(picture.clone());
                 let sending = Sending {
                     picture,
                     _permit: permit,
@@ -204,5 +204,15 @@ impl Viewer {
                 return Some(Ok(Bytes::from_owner(sending)));
             }
         }
+        self.is_over = true;
+        Some(Ok(self.end().into()))
+    }
+
+    /// The end of the part that has begun already, and of all: the last picture once more, because an empty
+    /// one would take its place.
+    fn end(&self) -> Vec<u8> {
+        let last = self.last.as_ref().map(|picture| picture.jpeg());
+        let end = format!("\r\n--{BOUNDARY}--\r\n");
+        [last.unwrap_or_default().as_ref(), end.as_bytes()].concat()
     }
 }

@@ -35,8 +35,8 @@ function showPicture(card, stream, isMoving) {
     return;
   }
   // A stream that ended and began again has another id. One that broke is asked for again.
-  const source = isMoving ? `streams/${stream.name}.mjpeg?${stream.id}.${card.tries}`
-    : `streams/${stream.name}.jpg?${Date.now()}`;
+  const source = isMoving ? `streams/${stream.name}.mjpeg?v=${stream.id}.${card.tries}`
+    : `streams/${stream.name}.jpg?v=${Date.now()}`;
   if (!isMoving || image.getAttribute('src') !== source) {
     image.src = source;
   }
@@ -46,7 +46,7 @@ function showStream(card, stream, isMoving) {
   const title = card.querySelector('h2');
   const state = stream.state === 'running' ? '' : ` (${stream.state})`;
   title.textContent = stream.name;
-  title.append(' ', Object.assign(document.createElement('small'), { textContent: stream.input + state }));
+  title.append(' ', Object.assign(document.createElement('small'), { textContent: (stream.input ?? '') + state }));
   for (const [figure, text] of Object.entries(format)) {
     card.querySelector(`[data-figure=${figure}]`).textContent = text(stream[figure]);
   }

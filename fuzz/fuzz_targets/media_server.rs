@@ -6,10 +6,9 @@
 
 mod gstreamer;
 
-use clap::Parser;
 use libfuzzer_sys::arbitrary::{self, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use media_server::Options;
+use media_server::{Config, HttpConfig, Limits, MediaServer, StreamConfig};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -17,9 +16,37 @@ use tokio::sync::oneshot;
 
 const TOKEN: &str = "0123456789abcdef";
 
-const OPTIONS: &str = "media-server --listen 127.0.0.1:0 --width 16 --height 16 --max-streams 3 \
-    --max-viewers 2 --max-queued 4 --max-body 1 --max-frame 1 --memory 2 --converters 1 \
-    --client-timeout 0.01 --queue-wait 0.01 --idle-timeout 0.01 --stop-timeout 0.01";
+/// All patience is this short.
+const SOON: Duration = Duration::from_millis(10);
+
+fn config(token: Option<&str>) -> Config {
+    Config {
+        limits: Limits {
+            converters: 1,
+            streams: 3,
+            viewers: 2,
+            queued: 4,
+            body: 1 << 20,
+            frame: 1 << 20,
+            memory: 2 << 20,
+            queue_wait: SOON,
+            idle: SOON,
+            ..Limits::default()
+        },
+        stream: StreamConfig {
+            width: Some(16),
+            height: Some(16),
+            ..StreamConfig::default()
+        },
+        http: HttpConfig {
+            token: token.map(Into::into),
+            client_timeout: SOON,
+            keep_alive: SOON,
+            ..HttpConfig::default()
+        },
+        ..Config::default()
+    }
+}
 
 /// How long an answer may take before the client sends no more. The server is then to give up what it
 /// still waits for, whenever that is.
@@ -35,11 +62,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 fn run(u: &mut Unstructured) -> arbitrary::Result<()> {
-    let mut arguments: Vec<&str> = OPTIONS.split_whitespace().collect();
-    if u.ratio(1u8, 4)? {
-        arguments.extend(["--token", TOKEN]);
-    }
-    let options = Options::try_parse_from(arguments).unwrap();
+    let config = config(u.ratio(1u8, 4)?.then_some(TOKEN));
     let mut requests = Vec::new();
     loop {
         request(u, &mut requests)?;
@@ -61,20 +84,21 @@ fn run(u: &mut Unstructured) -> arbitrary::Result<()> {
         .enable_all()
         .build()
         .unwrap();
-    let answers = runtime.block_on(converse(options, &requests));
+    let answers = runtime.block_on(converse(config, &requests));
     check(&answers);
     Ok(())
 }
 
 /// What a server answers to `requests`.
-async fn converse(options: Options, requests: &[u8]) -> Vec<u8> {
-    let listener = TcpListener::bind(options.listen).await.unwrap();
+async fn converse(config: Config, requests: &[u8]) -> Vec<u8> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let server = media_server::start(options).unwrap();
+    let server = MediaServer::new(config).unwrap();
     let (stop, stopped) = oneshot::channel();
-    let serving = tokio::spawn(media_server::serve(server, listener, async {
-        stopped.await.unwrap();
-    }));
+    let serving = tokio::spawn(async move {
+        let stopped = async { stopped.await.unwrap() };
+        server.serve(listener, stopped, SOON).await;
+    });
     let mut connection = TcpStream::connect(address).await.unwrap();
     let (mut reader, mut writer) = connection.split();
     let mut answers = Vec::new();
@@ -105,6 +129,7 @@ fn request(u: &mut Unstructured, requests: &mut Vec<u8>) -> arbitrary::Result<()
         "/streams/a/frames",
         "/streams/a/frames",
         "/streams/b/frames",
+        "/streams/a/idle",
         "/streams/a",
         "/streams/a.jpg",
         "/streams/a.mjpeg",
@@ -128,7 +153,21 @@ fn request(u: &mut Unstructured, requests: &mut Vec<u8>) -> arbitrary::Result<()
             &["30000/1001", "1/0", "2147483647/2147483647"],
         ),
         ("range", "unit", &["byte", "signed-unit", "none"]),
+        ("frames", "1", &["2", "0", "18446744073709551615"]),
+        ("interrupt", "false", &["true", "1"]),
+        ("takeover", "false", &["true", ""]),
+        ("now", "true", &["false"]),
+        ("start", "0", &["0.04", "1e300", "-1", "31536000", "NaN"]),
+        ("max_lag", "0", &["0.1", "inf"]),
+        ("catch_up", "0", &["100", "101", "1e-300"]),
+        ("out_width", "16", &["1", "16384", "0"]),
+        ("fit", "stretch", &["borders", "crop"]),
     ] {
+        // Those behind the first five are there now and then.
+        let is_usual = ["format", "width", "height", "framerate", "range"].contains(&name);
+        if !is_usual && !u.ratio(1u8, 8)? {
+            continue;
+        }
         let value = if u.ratio(3u8, 4)? {
             usual.into()
         } else {

@@ -34,6 +34,7 @@ mod stages;
 pub use columns::{BLOCK, Columns, Scaling};
 pub use interface::*;
 
+use std::io::Write;
 use std::sync::LazyLock;
 
 /// Environment variable that names the backend to use.
@@ -70,7 +71,9 @@ fn choose() -> &'static Kernels {
         .find(|kernels| name == kernels.name)
         .unwrap_or_else(|| {
             let names: Vec<&str> = available().map(|kernels| kernels.name).collect();
-            eprintln!(
+            // Where nobody reads it, there is nobody to tell.
+            let _ = writeln!(
+                std::io::stderr(),
                 "lipsyncframes: {VARIABLE}={} is not among what this machine can run, {}: using {}",
                 name.display(),
                 names.join(", "),

@@ -8,6 +8,15 @@
 //!
 //! (`--pid` wants the server's own process, not cargo's.) `--help` shows everything else.
 
+/// Prints, where somebody reads it.
+macro_rules! say {
+    ($($text:tt)*) => {{ let _ = writeln!(std::io::stdout(), $($text)*); }};
+}
+
+macro_rules! warn {
+    ($($text:tt)*) => {{ let _ = writeln!(std::io::stderr(), $($text)*); }};
+}
+
 mod client;
 mod faults;
 mod frames;
@@ -20,6 +29,7 @@ use client::Server;
 use indicatif::{ProgressBar, ProgressStyle};
 use post::{Pictures, Posted, Schedule, post_to};
 use process::{Process, bare_pipeline};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -104,18 +114,18 @@ fn main() -> ExitCode {
     let options = Options::parse();
     match run(&options) {
         Ok(problems) if problems.is_empty() => {
-            println!("All frames arrived, in order.");
+            say!("All frames arrived, in order.");
             ExitCode::SUCCESS
         }
         Ok(problems) => {
             for problem in problems.iter().take(20) {
-                eprintln!("load: {problem}");
+                warn!("load: {problem}");
             }
-            eprintln!("load: {} problems", problems.len());
+            warn!("load: {} problems", problems.len());
             ExitCode::FAILURE
         }
         Err(problem) => {
-            eprintln!("load: {problem}");
+            warn!("load: {problem}");
             ExitCode::FAILURE
         }
     }
@@ -133,7 +143,7 @@ fn run(options: &Options) -> Result<Vec<String>, String> {
     // As many as a batch has: with fewer, a bare pipeline would have them in the cache.
     let pictures = Arc::new(Pictures::new(options.batch as usize));
     let bare = bare_pipeline(&pictures)?;
-    println!(
+    say!(
         "A bare pipeline takes {:.0} us of CPU a frame.",
         bare.as_secs_f64() * 1e6
     );
@@ -218,7 +228,7 @@ async fn load(
     let died = deaths.await.map_err(|error| error.to_string())?;
     if let Some(failing) = failing {
         match failing.await.map_err(|error| error.to_string())? {
-            Ok(answer) => println!("The failing stream failed: {answer}"),
+            Ok(answer) => say!("The failing stream failed: {answer}"),
             Err(problem) => problems.push(problem),
         }
     }
@@ -242,7 +252,7 @@ async fn load(
     check(&posted, &seen, &mut problems);
     summarise(options, &posted, &seen, &watched, latencies.as_ref(), bare);
     if options.deaths > 0 {
-        println!("{died} of {} posts were broken off.", options.deaths);
+        say!("{died} of {} posts were broken off.", options.deaths);
     }
     Ok(problems)
 }
@@ -375,35 +385,35 @@ fn summarise(
             * 1e3
     };
     let pictures: u64 = seen.iter().map(|seen| seen.pictures).sum();
-    println!(
+    say!(
         "{accepted} frames accepted in {} s, {:.0} a second; {busy} posts had to come again",
         options.seconds,
         accepted as f64 / options.seconds as f64
     );
-    println!(
+    say!(
         "a post of {} frames, to its answer: p50 {:.0} ms, p99 {:.0} ms",
         options.batch,
         percentile(50),
         percentile(99)
     );
     if let Some(latencies) = latencies {
-        println!(
+        say!(
             "from the beginning of a post to a frame's JPEG, as the server counts: p50 at most {:.0} ms, p99 at most {:.0} ms",
             latencies.percentile(0.50) * 1e3,
             latencies.percentile(0.99) * 1e3
         );
     }
-    println!("{} viewers saw {pictures} pictures", seen.len());
+    say!("{} viewers saw {pictures} pictures", seen.len());
     if let (Some((cpu_before, before)), Some((cpu, frames))) = (watched.first, watched.last)
         && frames > before
     {
         let per_frame = (cpu - cpu_before).as_secs_f64() / (frames - before) as f64;
-        println!(
+        say!(
             "server: {:.0} us of CPU a frame, {:.2} times that of the bare pipeline",
             per_frame * 1e6,
             per_frame / bare.as_secs_f64()
         );
-        println!(
+        say!(
             "server: {:.0} MiB early, {:.0} MiB in the end, {:.0} MiB at most; {:?} to {:?} threads",
             watched.early_mib,
             watched.last_mib,

@@ -283,6 +283,7 @@ impl<P: Clone> Pacer<P> {
 
     /// What is to be done now.
     pub fn next(&mut self, now: Duration) -> Step<P> {
+        self.skip();
         let speech = self.queue.front().map(|frame| self.begin_of(frame));
         if speech.is_some_and(|begin| begin <= now || self.is_hurrying)
             && let Some(frame) = self.queue.pop_front()

@@ -9,6 +9,7 @@ mod patience;
 
 mod access;
 mod convert;
+mod embed;
 mod http;
 mod ingest;
 mod load;

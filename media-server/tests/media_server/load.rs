@@ -45,10 +45,14 @@ fn nothing_is_lost_while_clients_die_viewers_stall_and_a_stream_fails() {
             "--stalled",
             "4",
             "--failing",
+            "--slow",
+            "2",
+            "--interrupt",
         ],
     );
     assert!(text.contains("300 of 300 posts were broken off."), "{text}");
     assert!(text.contains("The failing stream failed: "), "{text}");
+    assert!(text.contains(" interruptions; "), "{text}");
 }
 
 #[test]

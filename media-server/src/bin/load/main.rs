@@ -87,6 +87,14 @@ struct Options {
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=1000))]
     stalled: u64,
 
+    /// Clients that upload to streams of their own at 5 MB/s each
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=1000))]
+    slow: u64,
+
+    /// Interrupt one more stream every second, and see how soon a viewer sees what follows
+    #[arg(long)]
+    interrupt: bool,
+
     /// Post to one more stream until it fails, for a server with an encoder that does, such as
     /// --encoder 'identity error-after=5000 ! jpegenc'
     #[arg(long)]
@@ -218,6 +226,15 @@ async fn load(
         .failing
         .then(|| tokio::spawn(faults::post_until_failure(server.clone(), 10_000)));
 
+    let mut slow = JoinSet::new();
+    for client in 0..options.slow {
+        let name = format!("slow{client}");
+        slow.spawn(faults::upload_slowly(server.clone(), name, schedule.until));
+    }
+    let interrupting = options.interrupt.then(|| {
+        let (server, pictures) = (server.clone(), pictures.clone());
+        tokio::spawn(async move { faults::interrupt(server, &pictures, schedule.until).await })
+    });
     let stopping = options
         .terminate
         .then(|| tokio::spawn(terminate(options.pid, began, options.seconds)));
@@ -229,6 +246,21 @@ async fn load(
     if let Some(failing) = failing {
         match failing.await.map_err(|error| error.to_string())? {
             Ok(answer) => say!("The failing stream failed: {answer}"),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    for slow in slow.join_all().await {
+        if let Err(error) = slow {
+            problems.push(format!("a slow client was cut off: {error}"));
+        }
+    }
+    if let Some(interrupting) = interrupting {
+        match interrupting.await.map_err(|error| error.to_string())? {
+            Ok(durations) => say!(
+                "{} interruptions; from the post to its first picture at a viewer: {}",
+                durations.len(),
+                percentiles(durations)
+            ),
             Err(problem) => problems.push(problem),
         }
     }
@@ -370,20 +402,10 @@ fn summarise(
 ) {
     let accepted: u64 = posted.iter().map(|(_, posted)| posted.accepted).sum();
     let busy: u64 = posted.iter().map(|(_, posted)| posted.busy).sum();
-    let mut durations: Vec<_> = posted
+    let durations = posted
         .iter()
         .flat_map(|(_, posted)| posted.durations.iter().copied())
         .collect();
-    durations.sort_unstable();
-    let percentile = |percent: usize| {
-        let index = (durations.len() * percent / 100).min(durations.len().saturating_sub(1));
-        durations
-            .get(index)
-            .copied()
-            .unwrap_or_default()
-            .as_secs_f64()
-            * 1e3
-    };
     let pictures: u64 = seen.iter().map(|seen| seen.pictures).sum();
     say!(
         "{accepted} frames accepted in {} s, {:.0} a second; {busy} posts had to come again",
@@ -391,10 +413,9 @@ fn summarise(
         accepted as f64 / options.seconds as f64
     );
     say!(
-        "a post of {} frames, to its answer: p50 {:.0} ms, p99 {:.0} ms",
+        "a post of {} frames, to its answer: {}",
         options.batch,
-        percentile(50),
-        percentile(99)
+        percentiles(durations)
     );
     if let Some(latencies) = latencies {
         say!(
@@ -422,6 +443,17 @@ fn summarise(
             watched.threads.iter().max().unwrap_or(&0)
         );
     }
+}
+
+/// "p50 12 ms, p99 30 ms"
+fn percentiles(mut durations: Vec<Duration>) -> String {
+    durations.sort_unstable();
+    let percentile = |percent: usize| {
+        let index = (durations.len() * percent / 100).min(durations.len().saturating_sub(1));
+        let duration = durations.get(index).copied().unwrap_or_default();
+        duration.as_secs_f64() * 1e3
+    };
+    format!("p50 {:.0} ms, p99 {:.0} ms", percentile(50), percentile(99))
 }
 
 /// The server's histogram of times from post to JPEG: bounds in seconds, and how many were no longer.

@@ -35,19 +35,23 @@ pub async fn watch(
         stream,
         ..Seen::default()
     };
-    if let Err(problem) = follow(&server, &name, reads_numbers, &total, &mut seen).await {
-        seen.problem = Some(format!("a viewer of {name}: {problem}"));
+    let on_picture = |jpeg: &[u8]| {
+        total.fetch_add(1, Ordering::Relaxed);
+        check(jpeg, reads_numbers, &mut seen)
+    };
+    match follow(&server, &name, on_picture).await {
+        Ok(has_ended) => seen.has_ended = has_ended,
+        Err(problem) => seen.problem = Some(format!("a viewer of {name}: {problem}")),
     }
     seen
 }
 
-async fn follow(
+/// Calls `on_picture` for each picture of a stream, and returns whether the server said which was the last.
+pub async fn follow(
     server: &Server,
     name: &str,
-    reads_numbers: bool,
-    total: &AtomicU64,
-    seen: &mut Seen,
-) -> Result<(), String> {
+    mut on_picture: impl FnMut(&[u8]) -> Result<(), String>,
+) -> Result<bool, String> {
     let mut client = server.connect().await?;
     let response = client
         .send("GET", &format!("/streams/{name}.mjpeg"))
@@ -61,14 +65,12 @@ async fn follow(
         let frame = frame.map_err(|error| error.to_string())?;
         received.extend_from_slice(&frame.into_data().unwrap_or_default());
         while let Some(end) = picture_end(&received)? {
-            check(&received[BEGIN.len()..end], reads_numbers, seen)?;
-            total.fetch_add(1, Ordering::Relaxed);
+            on_picture(&received[BEGIN.len()..end])?;
             // The line break before the boundary is not part of it.
             received.drain(..end + 2);
         }
     }
-    seen.has_ended = received == b"--lipsyncframes--\r\n";
-    Ok(())
+    Ok(received == b"--lipsyncframes--\r\n")
 }
 
 /// Where the first picture ends, if all of it is there.

@@ -3,7 +3,7 @@
 
 Needs the plugin where GStreamer finds it, and on Debian: apt install python3-gst-1.0 python3-numpy
 """
-import argparse, ctypes, pathlib, sys, time, weakref
+import argparse, ctypes, pathlib, sys, threading, time, weakref
 
 import gi
 gi.require_versions({"Gst": "1.0", "GstApp": "1.0"})
@@ -46,6 +46,7 @@ class Jpegs:
             # Out of its range, jpegenc would only warn, and take its default.
             raise ValueError(f"quality {quality!r}: expected a whole number from 0 to 100")
         self.order = order
+        self.lock = threading.Lock()
         self.description = (
             f"appsrc name=source format=time ! lipsyncframes range={range}"
             f" ! video/x-raw,width={width},height={height} ! queue"
@@ -61,7 +62,8 @@ class Jpegs:
 
     def __call__(self, batch):
         """The JPEGs, as bytes, of N x H x W x 3 or N x 3 x H x W float32 or float16. Copies only a
-        batch that is not contiguous. When this returns, the batch may be overwritten."""
+        batch that is not contiguous. When this returns, the batch may be overwritten. Other threads
+        that call meanwhile wait."""
         batch = np.ascontiguousarray(batch)
         if batch.dtype.str not in SAMPLES:
             raise ValueError(f"batch of {batch.dtype}: expected float32 or float16")
@@ -69,16 +71,17 @@ class Jpegs:
             raise ValueError(f"batch of shape {batch.shape}: expected (N, H, W, 3) or (N, 3, H, W)")
         planar = batch.shape[3] != 3
         height, width = batch.shape[2:] if planar else batch.shape[1:3]
-        self.source.set_caps(Gst.Caps.from_string(
-            f"video/x-float,format={self.order}{'P' * planar}_{SAMPLES[batch.dtype.str]}"
-            f",width={width},height={height},framerate=25/1"))
-        self.source.push_buffer(wrap(batch))
-        try:
-            return [self.next_jpeg() for _ in batch]
-        except BaseException:
-            self.stop()  # What is left of this batch is not for the next one.
-            self.start()
-            raise
+        caps = (f"video/x-float,format={self.order}{'P' * planar}_{SAMPLES[batch.dtype.str]}"
+                f",width={width},height={height},framerate=25/1")
+        with self.lock:
+            self.source.set_caps(Gst.Caps.from_string(caps))
+            self.source.push_buffer(wrap(batch))
+            try:
+                return [self.next_jpeg() for _ in batch]
+            except BaseException:
+                self.stop()  # What is left of this batch is not for the next one.
+                self.start()
+                raise
 
     def next_jpeg(self):
         end = time.monotonic() + TIMEOUT

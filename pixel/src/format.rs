@@ -66,6 +66,35 @@ impl Target {
             quantization: Quantization::default(),
         }
     }
+
+    /// Bytes of a frame whose planes and rows lie back to back.
+    pub fn frame_bytes(&self) -> usize {
+        self.plane_bytes().iter().sum()
+    }
+
+    /// The planes of such a frame: as much of it as there is, where it is too short.
+    pub fn planes<'a>(&self, mut frame: &'a mut [u8]) -> Planes<'a> {
+        let bytes = self.plane_bytes();
+        std::array::from_fn(|plane| Plane {
+            data: frame
+                .split_off_mut(..bytes[plane].min(frame.len()))
+                .unwrap_or_default(),
+            stride: self.format.row_bytes(plane, self.width as usize),
+        })
+    }
+
+    fn plane_bytes(&self) -> [usize; 3] {
+        let Self {
+            format,
+            width,
+            height,
+            ..
+        } = *self;
+        std::array::from_fn(|plane| match plane < format.n_planes() {
+            true => format.row_bytes(plane, width as usize) * format.plane_rows(plane, height as usize),
+            false => 0,
+        })
+    }
 }
 
 /// Order of the three channels of a float frame.

@@ -22,8 +22,7 @@
 //!
 //! let white = 1.0f32.to_le_bytes().repeat(2 * 2 * 3);
 //! let mut rgba = [0; 4 * 4 * 4];
-//! let plane = Plane { data: &mut rgba, stride: 16 };
-//! plan.convert(&white, [plane, Plane::default(), Plane::default()], 1)?;
+//! plan.convert(&white, target.planes(&mut rgba), 1)?;
 //! assert_eq!(rgba, [255; 64]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -94,6 +94,23 @@ class Test(unittest.TestCase):
                 (16, 16),
             )
 
+    def test_threads_get_the_pictures_of_their_own_batches(self):
+        jpegs = Jpegs(16, 16, order="RGB")
+        wrong = []
+
+        def call(number):
+            batch = solid([(number / 8, 0, 1 - number / 8)] * 3)
+            expected = jpegs(batch)
+            wrong.extend(number for _ in range(25) if jpegs(batch) != expected)
+
+        threads = [threading.Thread(target=call, args=[number]) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+            self.assertFalse(thread.is_alive())
+        self.assertEqual(wrong, [])
+
     def test_the_batch_is_not_copied(self):
         batch = solid(COLOURS)
         jpegs = Jpegs()

@@ -1,0 +1,15 @@
+"""Float frames of lip-sync and talking-head networks to 8-bit arrays, I420 for WebRTC, and JPEGs.
+
+    from lipsyncframes import Frames, Jpegs
+
+    frames = Frames(320, 320, "I420", order="RGB", range="signed-unit")
+    for picture in frames(batch):       # N x H x W x 3 or N x 3 x H x W, float32 or float16
+        video_frame = av.VideoFrame.from_ndarray(picture, "yuv420p")
+
+lipsyncframes.gstreamer has the GStreamer plugin, which does the same in a pipeline.
+"""
+
+from .frames import Frames
+from .jpegs import Jpegs
+
+__all__ = ["Frames", "Jpegs"]

@@ -1,0 +1,50 @@
+"""Makes JPEGs of a file of float frames, as numpy.save writes it."""
+
+import argparse
+import pathlib
+import sys
+
+from .jpegs import Jpegs
+
+FRAMES_AT_ONCE = 32
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python3 -m lipsyncframes", description=__doc__)
+    parser.add_argument(
+        "batch", help="N x H x W x 3 or N x 3 x H x W, float32 or float16, as numpy.save writes them", metavar="FILE.npy"
+    )
+    parser.add_argument("--output", metavar="DIR", type=pathlib.Path, default="jpegs", help="folder of the JPEGs (default: jpegs)")
+    parser.add_argument("--size", metavar="WxH", default="320x320", help="of the JPEGs, in pixels (default: 320x320)")
+    parser.add_argument("--order", default="BGR", help="of the channels: BGR or RGB (default: BGR)")
+    parser.add_argument("--range", default="unit", help="of the samples: unit (0 to 1), signed-unit (-1 to 1) or byte (0 to 255) (default: unit)")
+    parser.add_argument("--quality", type=int, default=75, help="0 to 100 (default: 75)")
+    args = parser.parse_args()
+    try:
+        count = write_jpegs(args)
+    except (ImportError, OSError, TypeError, ValueError) as error:
+        sys.exit(f"lipsyncframes: {error}")
+    print(f"{count} JPEGs in {args.output}")
+
+
+def write_jpegs(args: argparse.Namespace) -> int:
+    import numpy as np
+
+    width, _, height = args.size.partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise ValueError(f"--size {args.size}: expected a width and height, such as 320x320")
+    jpegs = Jpegs(int(width), int(height), args.order, args.range, args.quality)
+    from tqdm import tqdm
+
+    batch = np.load(args.batch, mmap_mode="r")
+    args.output.mkdir(parents=True, exist_ok=True)
+    with tqdm(total=len(batch), unit=" frames", disable=None) as progress:
+        for first in range(0, len(batch), FRAMES_AT_ONCE):
+            for number, jpeg in enumerate(jpegs(batch[first : first + FRAMES_AT_ONCE]), first + 1):
+                (args.output / f"{number:05}.jpg").write_bytes(jpeg)
+            progress.update(min(FRAMES_AT_ONCE, len(batch) - first))
+    return len(batch)
+
+
+if __name__ == "__main__":
+    main()

@@ -13,7 +13,6 @@ def write_mp4(path, batches, wav, width=512, height=512, framerate=25, order="BG
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
         sound = source.streams.audio[0]
         audio = file.add_stream("aac", sound.rate)
-        audio.layout = sound.layout
         number = 0
         for batch in batches:
             for picture in frames(batch):

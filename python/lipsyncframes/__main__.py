@@ -4,7 +4,14 @@ import argparse
 import pathlib
 import sys
 
+import numpy as np
+
 from .jpegs import Jpegs
+
+try:
+    from tqdm import tqdm
+except ImportError:
+    sys.exit("lipsyncframes: this needs tqdm: pip install 'lipsyncframes[jpeg]'")
 
 FRAMES_AT_ONCE = 32
 
@@ -28,14 +35,10 @@ def main() -> None:
 
 
 def write_jpegs(args: argparse.Namespace) -> int:
-    import numpy as np
-
     width, _, height = args.size.partition("x")
     if not (width.isdecimal() and height.isdecimal()):
         raise ValueError(f"--size {args.size}: expected a width and height, such as 320x320")
     jpegs = Jpegs(int(width), int(height), args.order, args.range, args.quality)
-    from tqdm import tqdm
-
     batch = np.load(args.batch, mmap_mode="r")
     args.output.mkdir(parents=True, exist_ok=True)
     with tqdm(total=len(batch), unit=" frames", disable=None) as progress:

@@ -2,7 +2,6 @@
 
 import asyncio
 import multiprocessing
-import os
 import pickle
 import threading
 
@@ -261,23 +260,18 @@ def test_works_in_a_process_started_by(method):
 
 
 def test_the_interpreter_is_free_meanwhile():
-    """Another thread gets on while a large batch is converted."""
-    frames = Frames(1280, 720, threads=1)
-    batch = random_batch((8, 720, 1280, 3))
-    counts, stop = [0], threading.Event()
+    """Another thread sees the first frame converted and the last not yet."""
+    frames = Frames(640, 360, threads=1)
+    batch = random_batch((32, 360, 640, 3))
 
-    def count():
-        while not stop.is_set():
-            counts[0] += 1
-            os.sched_yield()
+    def looks_in_between():
+        out = np.zeros((len(batch), 360, 640, 4), np.uint8)
+        thread = threading.Thread(target=frames, args=[batch, out])
+        thread.start()
+        seen = False
+        while thread.is_alive():
+            seen |= bool(out[0, -1, -1, 3] == 255 and out[-1, 0, 0, 3] == 0)
+        return seen
 
-    thread = threading.Thread(target=count)
-    thread.start()
-    try:
-        before = counts[0]
-        # It would not get a turn within a single call into Rust otherwise.
-        frames(batch)
-        assert counts[0] > before + 10
-    finally:
-        stop.set()
-        thread.join(60)
+    # Where all cores are busy, it may come too late now and then.
+    assert any(looks_in_between() for _ in range(100))

@@ -66,12 +66,13 @@ def test_the_plugin_makes_the_same_frames(tmp_path):
     assert plugin == gstreamer.plugin_path()
 
 
-def test_the_plugin_makes_the_same_jpegs(need, tmp_path):
+@pytest.mark.parametrize("quality, method", [(75, "ifast"), (96, "islow")])
+def test_the_plugin_makes_the_same_jpegs(quality, method, need, tmp_path):
+    """simplejpeg has TurboJPEG choose the method, which it does by the quality."""
     simplejpeg = need("simplejpeg")
-    pictures, _, _ = run(
-        tmp_path, "lipsyncframes ! video/x-raw,width=32,height=24 ! jpegenc quality=75 idct-method=islow"
-    )
-    for ours, plugins in zip(Jpegs(32, 24)(BATCH), pictures):
+    description = f"lipsyncframes ! video/x-raw,width=64,height=48 ! jpegenc quality={quality} idct-method={method}"
+    pictures, _, _ = run(tmp_path, description)
+    for ours, plugins in zip(Jpegs(64, 48, quality=quality)(BATCH), pictures):
         np.testing.assert_array_equal(simplejpeg.decode_jpeg(ours), simplejpeg.decode_jpeg(plugins))
 
 

@@ -91,7 +91,9 @@ impl Target {
             ..
         } = *self;
         std::array::from_fn(|plane| match plane < format.n_planes() {
-            true => format.row_bytes(plane, width as usize) * format.plane_rows(plane, height as usize),
+            true => {
+                format.row_bytes(plane, width as usize) * format.plane_rows(plane, height as usize)
+            }
             false => 0,
         })
     }

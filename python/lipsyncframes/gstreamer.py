@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 def plugin_path() -> str:
     """Path of the plugin's file. Its folder is what GST_PLUGIN_PATH takes."""
-    path = pathlib.Path(__file__).with_name("libgstlipsyncframes.so")
+    path = pathlib.Path(__file__).parent / "gstreamer-1.0" / "libgstlipsyncframes.so"
     if not path.exists():
         raise FileNotFoundError(f"{path}: this package was built without the plugin: see scripts/wheel")
     return str(path)

@@ -494,7 +494,8 @@ impl Imp {
             gst::element_imp_warning!(
                 self,
                 gst::StreamError::Format,
-                ("{problem}: {info} has {frame_bytes} bytes a frame")
+                ("{problem}: {info} has {frame_bytes} bytes a frame. Where the stream was not cut \
+                     off, width, height or format is wrong")
             );
         }
         frame.set_flags(BaseParseFrameFlags::DROP);

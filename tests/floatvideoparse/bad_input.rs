@@ -123,7 +123,10 @@ fn a_last_frame_that_is_not_whole() {
     assert_eq!(setup.errors(), Vec::<String>::new());
     assert_eq!(
         setup.warnings(),
-        ["95 bytes are left over after the last whole frame: BGR_F32LE 4x2 has 96 bytes a frame"]
+        [
+            "95 bytes are left over after the last whole frame: BGR_F32LE 4x2 has 96 bytes a frame. \
+          Where the stream was not cut off, width, height or format is wrong"
+        ]
     );
 }
 

@@ -17,7 +17,6 @@ except ImportError:
     simplejpeg = None
 
 QUALITIES = range(101)
-Range = range
 
 
 class Jpegs:
@@ -59,7 +58,7 @@ class Jpegs:
         frames = as_batch(batch)
         count = len(frames.array)
         threads = max(1, min(self._threads, count))
-        firsts = [count * thread // threads for thread in Range(threads + 1)]
+        firsts = [count * thread // threads for thread in range(threads + 1)]
         parts = [Batch(frames.array[first:end], frames.is_planar) for first, end in zip(firsts, firsts[1:])]
         others = [_pool().submit(self._encode, part) for part in parts[1:]]
         jpegs = self._encode(parts[0])

@@ -69,33 +69,27 @@ impl Target {
 
     /// Bytes of a frame whose planes and rows lie back to back.
     pub fn frame_bytes(&self) -> usize {
-        self.plane_bytes().iter().sum()
+        let planes = 0..self.format.n_planes();
+        planes.map(|plane| self.plane_bytes(plane)).sum()
     }
 
-    /// The planes of such a frame: as much of it as there is, where it is too short.
+    /// The planes of such a frame: as much of them as there is, where it is too short.
     pub fn planes<'a>(&self, mut frame: &'a mut [u8]) -> Planes<'a> {
-        let bytes = self.plane_bytes();
-        std::array::from_fn(|plane| Plane {
-            data: frame
-                .split_off_mut(..bytes[plane].min(frame.len()))
-                .unwrap_or_default(),
-            stride: self.format.row_bytes(plane, self.width as usize),
+        std::array::from_fn(|plane| {
+            if plane >= self.format.n_planes() {
+                return Plane::default();
+            }
+            let bytes = self.plane_bytes(plane).min(frame.len());
+            Plane {
+                data: frame.split_off_mut(..bytes).unwrap_or_default(),
+                stride: self.format.row_bytes(plane, self.width as usize),
+            }
         })
     }
 
-    fn plane_bytes(&self) -> [usize; 3] {
-        let Self {
-            format,
-            width,
-            height,
-            ..
-        } = *self;
-        std::array::from_fn(|plane| match plane < format.n_planes() {
-            true => {
-                format.row_bytes(plane, width as usize) * format.plane_rows(plane, height as usize)
-            }
-            false => 0,
-        })
+    fn plane_bytes(&self, plane: usize) -> usize {
+        let [width, height] = [self.width, self.height].map(|n| n as usize);
+        self.format.row_bytes(plane, width) * self.format.plane_rows(plane, height)
     }
 }
 

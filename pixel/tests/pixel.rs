@@ -1423,3 +1423,44 @@ fn eight_threads_share_the_pool() {
         }
     });
 }
+
+#[test]
+fn planes_of_a_frame_lie_back_to_back() {
+    for (format, expected) in [
+        (PixelFormat::Rgba, [(60, 20), (0, 0), (0, 0)]),
+        (PixelFormat::Bgr, [(45, 15), (0, 0), (0, 0)]),
+        (PixelFormat::I420, [(15, 5), (6, 3), (6, 3)]),
+        (PixelFormat::Nv12, [(15, 5), (12, 6), (0, 0)]),
+    ] {
+        let target = Target::new(format, 5, 3);
+        let mut frame: Vec<u8> = (0..target.frame_bytes() as u8).collect();
+        let planes = target.planes(&mut frame);
+        let mut first = 0;
+        for (plane, (bytes, stride)) in planes.iter().zip(expected) {
+            assert_eq!(
+                (plane.data.len(), plane.stride),
+                (bytes, stride),
+                "{format:?}"
+            );
+            assert!(plane.data.first().is_none_or(|byte| *byte == first));
+            first += bytes as u8;
+        }
+        assert_eq!(usize::from(first), target.frame_bytes());
+    }
+}
+
+#[test]
+fn a_frame_that_is_too_short_is_refused() {
+    let target = Target::new(PixelFormat::I420, 4, 4);
+    let mut plan = Plan::new(rgb_source(2, 2), target).unwrap();
+    let white = 1f32.to_le_bytes().repeat(2 * 2 * 3);
+    for missing in 1..=target.frame_bytes() {
+        let mut frame = vec![7; target.frame_bytes() - missing];
+        let result = plan.convert(&white, target.planes(&mut frame), 1);
+        assert!(
+            matches!(result, Err(ConvertError::Plane { .. })),
+            "{missing}"
+        );
+        assert!(frame.iter().all(|byte| *byte == 7));
+    }
+}

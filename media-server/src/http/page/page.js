@@ -5,6 +5,10 @@
 const MOVING = 3;
 const REFRESH_MS = 1000;
 
+// `?stream=NAME` shows this one. Behind a load balancer, each stream has its own server, and none has the
+// list of all.
+const wanted = new URLSearchParams(location.search).get('stream');
+
 const main = document.getElementById('streams');
 const summary = document.getElementById('summary');
 const none = document.getElementById('none');
@@ -81,14 +85,22 @@ function show(streams) {
   none.hidden = streams.length > 0;
 }
 
+async function getStreams() {
+  const answer = await fetch(wanted === null ? 'streams' : `streams/${encodeURIComponent(wanted)}`);
+  if (wanted !== null && answer.status === 404) {
+    return [];
+  }
+  if (!answer.ok) {
+    throw new Error(`the server answers ${answer.status}`);
+  }
+  const found = await answer.json();
+  return wanted === null ? found.streams : [found];
+}
+
 async function refresh() {
   try {
     if (!document.hidden) {
-      const answer = await fetch('streams');
-      if (!answer.ok) {
-        throw new Error(`the server answers ${answer.status}`);
-      }
-      show((await answer.json()).streams);
+      show(await getStreams());
     }
   } catch (error) {
     summary.textContent = `The server does not answer (${error.message}).`;

@@ -26,7 +26,7 @@ use tracing::{info, warn};
 const INTERVAL: Duration = Duration::from_millis(250);
 
 /// How long a stream must have had nothing to show: not between two posts that follow each other.
-const SILENCE: Duration = Duration::from_millis(300);
+const SILENCE: Duration = Duration::from_millis(200);
 
 /// How long the balancer may take to answer, and how much.
 const PATIENCE: Duration = Duration::from_secs(1);

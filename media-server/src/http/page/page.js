@@ -26,7 +26,6 @@ const format = {
 function makeCard(name) {
   const card = template.content.cloneNode(true).firstElementChild;
   card.tries = 0;
-  card.querySelector('img').addEventListener('error', () => { card.tries += 1; });
   card.dataset.stream = name;
   card.querySelector('img').alt = `The stream ${name}`;
   card.querySelector('a').href = `streams/${name}.mjpeg`;
@@ -37,6 +36,10 @@ function showPicture(card, stream, isMoving) {
   const image = card.querySelector('img');
   if (stream.state === 'failed') {
     return;
+  }
+  // Chromium tells nobody when the connection of a moving picture breaks.
+  if (image.complete && image.naturalWidth === 0 && image.hasAttribute('src')) {
+    card.tries += 1;
   }
   // A stream that ended and began again has another id. One that broke is asked for again.
   const source = isMoving ? `streams/${stream.name}.mjpeg?v=${stream.id}.${card.tries}`

@@ -109,8 +109,8 @@ class Server:
         return [entry for entry in entries if entry.get('message') == 'ended']
 
 
-def start_nginx(port, servers, folder):
-    """nginx with the lines of the docs, and the addresses of these servers."""
+def nginx_command(port, servers, folder):
+    """Starts nginx with the lines of the docs, and the addresses of these servers."""
     lines = NGINX.read_text().replace('listen 80;', f'listen 127.0.0.1:{port};')
     for number, server in enumerate(servers, 1):
         lines = lines.replace(f'10.0.0.{number}:8080', f'127.0.0.1:{server.port}')
@@ -121,7 +121,7 @@ def start_nginx(port, servers, folder):
     configuration.write_text(
         f'{user} daemon off; worker_processes 2; pid {folder}/nginx.pid;\n'
         f'events {{ }}\nhttp {{\naccess_log off;\n{temporary}\n{lines}}}\n')
-    start(['nginx', '-c', configuration, '-e', folder / 'nginx.log'])
+    return ['nginx', '-c', configuration, '-e', folder / 'nginx.log']
 
 
 class Speaker(threading.Thread):
@@ -148,12 +148,12 @@ class Speaker(threading.Thread):
 
         def observed(path='', body=None):
             answer = ask(path, body)
+            known = producer.known.get('id')
             if body and answer.get('accepted'):
-                id = answer.get('id', producer.known.get('id'))
-                numbers = range(answer['next'] - answer['accepted'], answer['next'])
-                if id not in self.accepted:
-                    self.moves.append((producer.asked, numbers[0]))
-                self.accepted.setdefault(id, set()).update(numbers)
+                self.accept(answer.get('id', known), answer['next'] - answer['accepted'], answer['next'], producer.asked)
+            elif not body and answer.get('id') == known is not None:
+                # What it has taken of a post that was broken off
+                self.accept(known, producer.number, answer['next'], producer.asked)
             return answer
 
         producer.ask = observed
@@ -163,6 +163,11 @@ class Speaker(threading.Thread):
             due += BATCH / FRAMERATE
             time.sleep(max(0, due - self.lead - time.monotonic()))
         self.posted = producer.number
+
+    def accept(self, id, first, end, asked):
+        if id not in self.accepted:
+            self.moves.append((asked, first))
+        self.accepted.setdefault(id, set()).update(range(first, end))
 
 
 class Viewer(threading.Thread):
@@ -214,7 +219,8 @@ class Test:
             own = folder / str(number)
             own.mkdir()
             self.servers.append(Server(program, url, own))
-        start_nginx(self.port, self.servers, folder)
+        self.nginx_command = nginx_command(self.port, self.servers, folder)
+        self.nginx = start(self.nginx_command)
         # Neither a plain colour, which would be no work, nor noise
         samples = [(x + 2 * y) % 256 / 255 for y in range(SIDE) for x in range(SIDE)] * 3
         frame = struct.pack(f'<{len(samples)}e', *samples)
@@ -243,6 +249,11 @@ class Test:
             change()
             time.sleep(patience)
             phases[f'{len(phases) + 1}. one {what}'] = moved
+        # All connections break, and no stream moves.
+        self.nginx.terminate()
+        self.nginx.wait(PATIENCE)
+        self.nginx = start(self.nginx_command)
+        time.sleep(2)
         self.silence.set()
         for speaker in self.speakers.values():
             speaker.join(PATIENCE)

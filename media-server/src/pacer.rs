@@ -164,11 +164,13 @@ impl<P: Clone> Pacer<P> {
         self.skip();
     }
 
-    /// Whether the next frame of `sequence` has been accepted before. Then it is passed over.
-    pub fn is_repeated(&self, sequence: &mut Sequence) -> bool {
+    /// Passes over the next frame of `sequence`, which is to be shown for `duration`, where it has been
+    /// accepted before.
+    pub fn is_repeated(&self, sequence: &mut Sequence, duration: Duration) -> bool {
         let repeated = sequence.number.filter(|&number| number < self.next_number);
         if let Some(number) = repeated {
             sequence.number = Some(number + 1);
+            sequence.start = sequence.start.map(|start| start + duration);
         }
         repeated.is_some()
     }

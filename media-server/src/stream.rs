@@ -327,7 +327,8 @@ impl Stream {
         let all = async {
             let mut input = self.take_input(kind).await?;
             while source.has_more().await? {
-                if lock(&self.pacing.pacer).is_repeated(&mut sequence) {
+                let duration = kind.frame_duration();
+                if lock(&self.pacing.pacer).is_repeated(&mut sequence, duration) {
                     source.read(&self.converting).await?;
                     continue;
                 }
@@ -345,7 +346,7 @@ impl Stream {
                     if frames == 0 {
                         lag = pacer.lag_of_next(now, &sequence);
                     }
-                    pacer.accept(now, &mut sequence, kind.frame_duration())
+                    pacer.accept(now, &mut sequence, duration)
                 };
                 let ticket = Ticket::Speech {
                     accepted,

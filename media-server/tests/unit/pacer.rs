@@ -300,7 +300,7 @@ fn taken(pacer: &mut Pacer<u64>, first: Option<u64>, count: usize) -> Vec<u64> {
     let mut sequence = Sequence::new(None, first);
     let mut taken = Vec::new();
     for _ in 0..count {
-        if !pacer.is_repeated(&mut sequence) {
+        if !pacer.is_repeated(&mut sequence, FRAME) {
             taken.push(pacer.accept(ms(0), &mut sequence, FRAME).number);
         }
     }
@@ -334,4 +334,19 @@ fn a_frame_that_was_given_up_may_come_again() {
     pacer.give_up(accepted);
     assert_eq!(pacer.next_number(), 10);
     assert_eq!(taken(pacer, Some(10), 1), [10]);
+}
+
+#[test]
+fn what_is_not_taken_again_has_its_time_nevertheless() {
+    let mut test = Test::new(None, 0.0);
+    test.post_from(Some(1000), 0..2);
+    test.shown_until(80);
+    // A post of three, the first two of which have been taken, and are to be shown at 1000 ms.
+    let mut sequence = Sequence::new(Some(ms(1000)), Some(0));
+    assert!(test.pacer.is_repeated(&mut sequence, FRAME));
+    assert!(test.pacer.is_repeated(&mut sequence, FRAME));
+    assert!(!test.pacer.is_repeated(&mut sequence, FRAME));
+    assert_eq!(test.pacer.lag_of_next(test.now, &sequence), ms(0));
+    let accepted = test.pacer.accept(test.now, &mut sequence, FRAME);
+    assert_eq!((accepted.number, accepted.time), (2, ms(80)));
 }

@@ -162,6 +162,7 @@ fn request(u: &mut Unstructured, requests: &mut Vec<u8>) -> arbitrary::Result<()
         ("catch_up", "0", &["100", "101", "1e-300"]),
         ("out_width", "16", &["1", "16384", "0"]),
         ("fit", "stretch", &["borders", "crop"]),
+        ("first", "0", &["7", "9007199254740993", "-1"]),
     ] {
         // Those behind the first five are there now and then.
         let is_usual = ["format", "width", "height", "framerate", "range"].contains(&name);

@@ -85,6 +85,9 @@ pub struct HttpConfig {
     pub token: Option<String>,
     /// Secret that viewing asks for; `token` opens it, too. Without this one, only `token` does.
     pub view_token: Option<String>,
+    /// Where this server and others like it are reached together, `http://HOST[:PORT][/PATH]`. A stream that
+    /// has viewers and nothing to show asks there whether its posts go to another server now, and then ends.
+    pub balancer: Option<String>,
     /// How long a client may take for the head of a request, for a frame, and to read its answer
     pub client_timeout: Duration,
     /// How long a connection is kept open between two requests
@@ -127,6 +130,7 @@ impl Default for HttpConfig {
         Self {
             token: None,
             view_token: None,
+            balancer: None,
             client_timeout: Duration::from_secs(10),
             keep_alive: Duration::from_secs(75),
         }

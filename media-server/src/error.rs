@@ -43,7 +43,16 @@ pub struct Error {
     pub(crate) problem: String,
     pub(crate) expected: String,
     pub(crate) got: String,
-    pub(crate) accepted: Option<u64>,
+    pub(crate) progress: Option<Progress>,
+}
+
+/// How far a post came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Progress {
+    /// Frames of it that were accepted
+    pub accepted: u64,
+    /// The number of the frame that the stream expects next
+    pub next: u64,
 }
 
 impl Error {
@@ -58,7 +67,7 @@ impl Error {
             problem: problem.into(),
             expected: expected.into(),
             got: got.to_string(),
-            accepted: None,
+            progress: None,
         }
     }
 
@@ -120,19 +129,19 @@ impl Error {
 
     /// Frames that were accepted before, and are shown: they need not be sent again.
     pub fn accepted(&self) -> u64 {
-        self.accepted.unwrap_or(0)
+        self.progress.map_or(0, |progress| progress.accepted)
     }
 
     /// The same, where it is because the server is stopping.
     pub(crate) fn while_stopping(self) -> Self {
         Self {
-            accepted: self.accepted,
+            progress: self.progress,
             ..Self::stopping()
         }
     }
 
-    pub(crate) fn after(mut self, accepted: u64) -> Self {
-        self.accepted = Some(accepted);
+    pub(crate) fn after(mut self, progress: Progress) -> Self {
+        self.progress = Some(progress);
         self
     }
 }

@@ -16,7 +16,8 @@
 //!   -> http/view.rs, http/page.rs (HTTP out)
 //! ```
 //!
-//! http/mod.rs has the addresses, connections and stopping; http/access.rs says who may do what.
+//! http/mod.rs has the addresses, connections and stopping; http/access.rs says who may do what;
+//! http/balancer.rs finds out which streams have gone on at another server.
 
 mod config;
 mod demo;

@@ -35,6 +35,8 @@ pub struct Pacer<P> {
     is_idle_shown: bool,
     /// How long all frames together are shown that are accepted and were neither shown nor dropped yet
     pending: Duration,
+    /// Of the next frame, unless its producer says another one
+    next_number: u64,
     /// What was accepted before the last interruption is of no use any more.
     interruptions: u64,
     /// When a post was to be shown by its own clock, and when that was on ours
@@ -74,20 +76,27 @@ pub struct Sequence {
     start: Option<Duration>,
     /// When its next frame is to be shown, by ours. Not known before its first one is there.
     next: Option<Duration>,
+    /// That of its next frame, where the producer numbers them
+    number: Option<u64>,
 }
 
 impl Sequence {
     /// `start` is when its first frame is to be shown, by the producer's clock, of which the first such time
-    /// of a stream, or after an interruption, means now.
-    pub fn new(start: Option<Duration>) -> Self {
-        Self { start, next: None }
+    /// of a stream, or after an interruption, means now. `first` is the first frame's number, where the
+    /// producer numbers them.
+    pub fn new(start: Option<Duration>, first: Option<u64>) -> Self {
+        Self {
+            start,
+            next: None,
+            number: first,
+        }
     }
 }
 
 /// What a frame that is accepted takes with it until its picture is there.
 #[derive(Debug, Clone, Copy)]
 pub struct Accepted {
-    /// How many were accepted before
+    /// What its producer says; otherwise one more than that of the frame before, from 0
     pub number: u64,
     interruptions: u64,
     time: Duration,
@@ -140,6 +149,7 @@ impl<P: Clone> Pacer<P> {
             shown_until: Duration::ZERO,
             is_idle_shown: false,
             pending: Duration::ZERO,
+            next_number: 0,
             interruptions: 0,
             anchor: None,
             counts: Counts::default(),
@@ -154,6 +164,17 @@ impl<P: Clone> Pacer<P> {
         self.skip();
     }
 
+    /// Passes over the next frame of `sequence`, which is to be shown for `duration`, where it has been
+    /// accepted before.
+    pub fn is_repeated(&self, sequence: &mut Sequence, duration: Duration) -> bool {
+        let repeated = sequence.number.filter(|&number| number < self.next_number);
+        if let Some(number) = repeated {
+            sequence.number = Some(number + 1);
+            sequence.start = sequence.start.map(|start| start + duration);
+        }
+        repeated.is_some()
+    }
+
     /// Takes a frame of `sequence` that is there, though not its picture, and is to be shown for `duration`.
     pub fn accept(
         &mut self,
@@ -166,7 +187,11 @@ impl<P: Clone> Pacer<P> {
             None => self.first_time(now, sequence.start),
         };
         sequence.next = Some(time + duration);
-        let number = self.counts.accepted;
+        let number = sequence.number.unwrap_or(self.next_number);
+        self.next_number = number + 1;
+        if sequence.number.is_some() {
+            sequence.number = Some(self.next_number);
+        }
         self.counts.accepted += 1;
         self.pending += duration;
         Accepted {
@@ -190,6 +215,7 @@ impl<P: Clone> Pacer<P> {
     pub fn give_up(&mut self, accepted: Accepted) {
         if accepted.interruptions == self.interruptions {
             self.counts.accepted -= 1;
+            self.next_number = accepted.number;
             self.pending = self.pending.saturating_sub(accepted.duration);
         }
     }
@@ -269,6 +295,16 @@ impl<P: Clone> Pacer<P> {
         self.anchor = None;
         self.lag = Duration::ZERO;
         dropped
+    }
+
+    /// That of the next frame: those below have been accepted, or are not expected any more.
+    pub fn next_number(&self) -> u64 {
+        self.next_number
+    }
+
+    /// From now on, frames of this number and above have not been accepted.
+    pub fn set_next_number(&mut self, number: u64) {
+        self.next_number = number;
     }
 
     /// Nothing more comes: it ends when all that is here was shown.

@@ -11,7 +11,7 @@ pub const PART_HEAD: &str = "Content-Type: image/jpeg\r\n\r\n";
 
 /// A JPEG.
 pub struct Picture {
-    /// How many frames of the stream there were before; none where it is of an idle loop
+    /// That of its frame; none where it is of an idle loop
     pub number: Option<u64>,
     /// It, the boundary after it, and the head of the next part: Chromium shows a picture only when that has
     /// come.

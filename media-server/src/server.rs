@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::error::Error;
 use crate::http;
+use crate::http::balancer::{self, Balancer};
 use crate::http::convert::Converters;
 use crate::http::metrics::{self, Metrics};
 use crate::http::turn::Turns;
@@ -46,7 +47,7 @@ impl MediaServer {
     ///
     /// # Errors
     ///
-    /// A sentence about a pipeline that does not start.
+    /// A sentence about a pipeline that does not start, or a balancer's URL that makes no sense.
     pub fn new(config: Config) -> Result<Self, String> {
         let latency = metrics::latency();
         let on_encoded = {
@@ -55,6 +56,9 @@ impl MediaServer {
         };
         let streams = Arc::new(Streams::new(config.clone(), on_encoded));
         tokio::spawn(end_idle(Arc::downgrade(&streams), config.limits.idle));
+        if let Some(balancer) = Balancer::new(&config.http)? {
+            tokio::spawn(balancer::end_moved(Arc::downgrade(&streams), balancer));
+        }
         Ok(Self(Arc::new(Shared {
             memory: Arc::new(Memory::new(&config.limits)),
             turns: Turns::new(),

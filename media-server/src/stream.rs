@@ -4,15 +4,16 @@
 //! as long as the framerate says, so that a batch of a second is a second of video and not a flash.
 
 use crate::config::{Config, StreamConfig};
-use crate::error::Error;
+use crate::error::{Error, Progress};
 use crate::frame_kind::FrameKind;
 use crate::pacer::{Accepted, Counts, Pace, Pacer, Sequence, Step};
 use crate::picture::Picture;
 use crate::pipeline::{CONVERTING, JpegPipeline, Output, lock};
 use gst::prelude::*;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -74,11 +75,13 @@ pub(crate) struct Post {
     pub is_interruption: bool,
     /// When the first frame is to be shown, by the producer's clock
     pub start: Option<Duration>,
+    /// The first frame's number. Frames whose numbers the stream has had are not taken again.
+    pub first: Option<u64>,
 }
 
 /// What became of a post.
 pub(crate) struct Posted {
-    pub frames: u64,
+    pub progress: Progress,
     /// How much later than it should be its first frame is shown
     pub lag: Duration,
 }
@@ -318,14 +321,17 @@ impl Stream {
     ) -> Result<Posted, Error> {
         let posted_at = Instant::now();
         let posts = self.begin(post)?;
-        let mut sequence = Sequence::new(post.start);
-        let mut posted = Posted {
-            frames: 0,
-            lag: Duration::ZERO,
-        };
+        let mut sequence = Sequence::new(post.start, post.first);
+        let mut frames = 0;
+        let mut lag = Duration::ZERO;
         let all = async {
             let mut input = self.take_input(kind).await?;
             while source.has_more().await? {
+                let duration = kind.frame_duration();
+                if lock(&self.pacing.pacer).is_repeated(&mut sequence, duration) {
+                    source.read(&self.converting).await?;
+                    continue;
+                }
                 if self.places.available_permits() == 0 {
                     source.give_way();
                 }
@@ -337,10 +343,10 @@ impl Stream {
                         return Err(self.broken_off());
                     }
                     let now = self.pacing.now();
-                    if posted.frames == 0 {
-                        posted.lag = pacer.lag_of_next(now, &sequence);
+                    if frames == 0 {
+                        lag = pacer.lag_of_next(now, &sequence);
                     }
-                    pacer.accept(now, &mut sequence, kind.frame_duration())
+                    pacer.accept(now, &mut sequence, duration)
                 };
                 let ticket = Ticket::Speech {
                     accepted,
@@ -350,7 +356,7 @@ impl Stream {
                 self.put_in(&mut input, frame, ticket).inspect_err(|_| {
                     lock(&self.pacing.pacer).give_up(accepted);
                 })?;
-                posted.frames += 1;
+                frames += 1;
             }
             Ok(())
         };
@@ -361,9 +367,13 @@ impl Stream {
             () = self.ending.cancelled() => Err(ending()),
             () = posts.cancelled() => Err(self.broken_off()),
         };
+        let progress = Progress {
+            accepted: frames,
+            next: self.next_number(),
+        };
         match outcome {
-            Ok(()) => Ok(posted),
-            Err(error) => Err(error.after(posted.frames)),
+            Ok(()) => Ok(Posted { progress, lag }),
+            Err(error) => Err(error.after(progress)),
         }
     }
 
@@ -451,7 +461,7 @@ impl Stream {
             *last = Some(producer.clone());
         }
         if post.is_interruption {
-            self.interrupt();
+            self.drop_queued(post.first);
         }
         Ok(lock(&self.posts).clone())
     }
@@ -472,10 +482,18 @@ impl Stream {
     /// Drops all frames that wait to be shown, and breaks off posts that are under way; returns how many
     /// frames were dropped. Frames that come from now on are shown at once.
     pub fn interrupt(&self) -> u64 {
+        self.drop_queued(None)
+    }
+
+    /// The same; where `first` is given, frames of this number and above may come again.
+    fn drop_queued(&self, first: Option<u64>) -> u64 {
         let mut dropped = 0;
         self.pacing.change(|pacer, now| {
             self.break_off_posts();
             dropped = pacer.interrupt(now);
+            if let Some(first) = first {
+                pacer.set_next_number(first);
+            }
             true
         });
         dropped
@@ -644,9 +662,12 @@ impl Stream {
             let step = lock(&self.pacing.pacer).next(self.pacing.now());
             let until = match step {
                 Step::Show(queued) => {
+                    // What the idle loop shows is no use of the stream.
+                    if queued.picture.number.is_some() {
+                        *lock(&self.last_use) = Instant::now();
+                    }
                     show.newest.send_replace(Some(queued.picture));
                     lock(&self.rate).count();
-                    *lock(&self.last_use) = Instant::now();
                     continue;
                 }
                 Step::End => return,
@@ -685,7 +706,8 @@ impl Stream {
         &self.name
     }
 
-    /// Another number for every stream, also of the same name, and of a server that has started again
+    /// Another number for every stream, also of the same name, of another server and of one that has started
+    /// again
     pub fn id(&self) -> u64 {
         self.id
     }
@@ -698,6 +720,11 @@ impl Stream {
     /// What became of its frames.
     pub fn counts(&self) -> Counts {
         lock(&self.pacing.pacer).counts()
+    }
+
+    /// The number of the frame that it expects next.
+    pub fn next_number(&self) -> u64 {
+        lock(&self.pacing.pacer).next_number()
     }
 
     /// How much later than it should be the last frame was shown.
@@ -767,11 +794,11 @@ fn pace(config: &StreamConfig) -> Pace {
     }
 }
 
+/// Random: a number made of the time could be that of a stream of this name on another server, too.
 fn new_id() -> u64 {
-    static STARTED: AtomicU64 = AtomicU64::new(0);
-    let since_1970 = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-    // Few enough digits for JavaScript, whose integers have 53 bits
-    since_1970.as_millis() as u64 + STARTED.fetch_add(1, Ordering::Relaxed)
+    let random = RandomState::new().hash_one(());
+    // JavaScript's integers have 53 bits.
+    random >> 11
 }
 
 fn ending() -> Error {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 type StreamName = Result<Path<String>, PathRejection>;
 
-const POST: &[&str] = &["interrupt", "takeover", "start"];
+const POST: &[&str] = &["interrupt", "takeover", "start", "first"];
 
 /// Takes a batch of any number of frames, and starts the stream with its first.
 pub async fn post_frames(
@@ -63,6 +63,7 @@ async fn accept(
         is_takeover: query.flag("takeover")?,
         is_interruption: query.flag("interrupt")?,
         start: query.seconds("start")?,
+        first: query.first_number()?,
     };
     query.stream_config(server.config.stream)?;
     check_headers(&parts.headers, &kind, expected, limits)?;
@@ -86,7 +87,12 @@ async fn accept(
     };
     let posted = stream.accept(kind, &post, &mut frames).await?;
     let lag = format!("{:.0}", posted.lag.as_secs_f64() * 1e3);
-    let answer = json!({ "accepted": posted.frames, "queued": stream.counts().queued() });
+    let answer = json!({
+        "accepted": posted.progress.accepted,
+        "queued": stream.counts().queued(),
+        "next": posted.progress.next,
+        "id": stream.id(),
+    });
     Ok(([("x-lag-ms", lag)], Json(answer)))
 }
 

@@ -1,6 +1,7 @@
 //! HTTP: which address does what, connections and their limits, and stopping.
 
 mod access;
+pub mod balancer;
 mod connection;
 pub mod convert;
 mod frames;

@@ -5,8 +5,11 @@ use crate::http::query::Query;
 use axum::http::{HeaderValue, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 
+/// The script in it reads which stream to show.
+const STREAM: &[&str] = &["stream"];
+
 pub async fn get_page(uri: Uri) -> Result<Html<&'static str>, Error> {
-    Query::read(&uri, &[])?;
+    Query::read(&uri, &[STREAM])?;
     Ok(Html(include_str!("page/page.html")))
 }
 

@@ -16,6 +16,9 @@ pub const STREAM: &[&str] = &["out_width", "out_height", "fit", "max_lag", "catc
 /// The most seconds that make sense anywhere.
 const LONGEST: f64 = 86_400.0 * 365.0;
 
+/// Larger numbers lose their last digits in JavaScript and other readers of JSON.
+const LARGEST_NUMBER: u64 = 1 << 53;
+
 /// The parameters of a request, each at most once.
 pub struct Query(Vec<(String, String)>);
 
@@ -107,6 +110,21 @@ impl Query {
         match text.parse() {
             Ok(count @ 1..) => Ok(Some(count)),
             _ => Err(wrong("frames", "how many frames the body has", Some(text))),
+        }
+    }
+
+    /// The number of the body's first frame, where it is said.
+    pub fn first_number(&self) -> Result<Option<u64>, Error> {
+        let Some(text) = self.get("first") else {
+            return Ok(None);
+        };
+        match text.parse() {
+            Ok(number @ 0..=LARGEST_NUMBER) => Ok(Some(number)),
+            _ => Err(wrong(
+                "first",
+                "the number of the first frame, a whole one from 0 on",
+                Some(text),
+            )),
         }
     }
 

@@ -68,8 +68,9 @@ impl IntoResponse for Error {
             "expected": self.expected,
             "got": self.got,
         });
-        if let Some(accepted) = self.accepted {
-            body["accepted"] = accepted.into();
+        if let Some(progress) = self.progress {
+            body["accepted"] = progress.accepted.into();
+            body["next"] = progress.next.into();
         }
         let status = self.kind.status();
         let mut response = (status, Json(body)).into_response();

@@ -79,6 +79,7 @@ pub fn describe(stream: &Stream) -> Value {
         "skipped": counts.skipped,
         "dropped": counts.dropped,
         "queued": counts.queued(),
+        "next": stream.next_number(),
         "lag_ms": stream.lag().as_secs_f64() * 1e3,
         "viewers": stream.viewers(),
         "frames_per_second": stream.pictures_per_second(),

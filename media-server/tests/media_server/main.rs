@@ -8,6 +8,7 @@ mod frames;
 mod patience;
 
 mod access;
+mod balancer;
 mod convert;
 mod embed;
 mod http;
@@ -15,6 +16,7 @@ mod ingest;
 mod load;
 mod operate;
 mod page;
+mod scale;
 mod server;
 mod speech;
 mod view;

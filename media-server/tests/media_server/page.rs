@@ -1,5 +1,6 @@
 //! The page, in Chromium.
 
+use crate::balancer::Balancer;
 use crate::clips::launch;
 use crate::patience::{self, PATIENCE, PATIENCE_WITH_PROGRAMS};
 use crate::server::Server;
@@ -256,6 +257,38 @@ async fn the_last_picture_is_shown_before_another_one_comes() {
         browser.client.goto(&server.url("/")).await.unwrap();
         browser.text("[data-stream=still] h2").await;
         browser.wait_for_colour("still", [0, 0, 255]).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_comes_again_wherever_its_stream_goes() {
+    let (home, other) = (Server::start(&[]), Server::start(&[]));
+    let balancer = Balancer::start(home.address);
+    let post = |server: &Server, colour: [f32; 3]| {
+        let frame: Vec<u8> = colour.into_iter().flat_map(f32::to_le_bytes).collect();
+        let path = "/streams/still/frames?format=RGB_F32LE&width=1&height=1&takeover=true";
+        assert_eq!(server.post(path, &frame).json()["accepted"], 1);
+    };
+    post(&home, [1.0, 0.0, 0.0]);
+    // Not asked for, and not shown
+    home.post_numbers("another", 0..1);
+    in_browser("scale", async |browser| {
+        let page = format!("http://{}/?stream=still", balancer.address);
+        browser.client.goto(&page).await.unwrap();
+        browser.text("[data-stream=still] h2").await;
+        browser.wait_for_colour("still", [255, 0, 0]).await;
+        let all = browser.client.find_all(Locator::Css("article"));
+        assert_eq!(all.await.unwrap().len(), 1);
+        // The server is gone, and another one has the stream.
+        post(&other, [0.0, 1.0, 0.0]);
+        balancer.lead_to(other.address);
+        balancer.cut();
+        browser.wait_for_colour("still", [0, 255, 0]).await;
+        // Only the connections break.
+        balancer.cut();
+        post(&other, [1.0, 1.0, 1.0]);
+        browser.wait_for_colour("still", [255, 255, 255]).await;
     })
     .await;
 }

@@ -28,7 +28,7 @@ impl Test {
     }
 
     fn post_from(&mut self, start: Option<u64>, numbers: std::ops::Range<u64>) {
-        let mut sequence = Sequence::new(start.map(ms));
+        let mut sequence = Sequence::new(start.map(ms), None);
         for number in numbers {
             let accepted = self.pacer.accept(self.now, &mut sequence, FRAME);
             self.pacer.add(self.now, accepted, number);
@@ -293,4 +293,60 @@ fn a_frame_that_is_given_up_was_never_there() {
     test.pacer.give_up(accepted);
     assert_eq!(test.pacer.counts(), Counts::default());
     assert_eq!(test.pacer.lag_of_next(ms(0), &Sequence::default()), ms(0));
+}
+
+/// The numbers of the frames that are taken of a post, when its first has this one.
+fn taken(pacer: &mut Pacer<u64>, first: Option<u64>, count: usize) -> Vec<u64> {
+    let mut sequence = Sequence::new(None, first);
+    let mut taken = Vec::new();
+    for _ in 0..count {
+        if !pacer.is_repeated(&mut sequence, FRAME) {
+            taken.push(pacer.accept(ms(0), &mut sequence, FRAME).number);
+        }
+    }
+    taken
+}
+
+#[test]
+fn frames_with_numbers_are_taken_once() {
+    let pacer = &mut Test::new(None, 0.0).pacer;
+    // Whoever does not number frames gets numbers, too.
+    assert_eq!(taken(pacer, None, 3), [0, 1, 2]);
+    assert_eq!(pacer.next_number(), 3);
+    assert_eq!(taken(pacer, Some(1), 4), [3, 4]);
+    assert!(taken(pacer, Some(0), 5).is_empty());
+    // What is left out went somewhere else, and is not expected any more.
+    assert_eq!(taken(pacer, Some(100), 2), [100, 101]);
+    assert!(taken(pacer, Some(50), 2).is_empty());
+    assert_eq!(taken(pacer, None, 1), [102]);
+    assert_eq!(pacer.counts().accepted, 8);
+    pacer.interrupt(ms(0));
+    assert_eq!(taken(pacer, Some(102), 2), [103]);
+    pacer.set_next_number(7);
+    assert_eq!(taken(pacer, Some(7), 2), [7, 8]);
+}
+
+#[test]
+fn a_frame_that_was_given_up_may_come_again() {
+    let pacer = &mut Test::new(None, 0.0).pacer;
+    let mut sequence = Sequence::new(None, Some(10));
+    let accepted = pacer.accept(ms(0), &mut sequence, FRAME);
+    pacer.give_up(accepted);
+    assert_eq!(pacer.next_number(), 10);
+    assert_eq!(taken(pacer, Some(10), 1), [10]);
+}
+
+#[test]
+fn what_is_not_taken_again_has_its_time_nevertheless() {
+    let mut test = Test::new(None, 0.0);
+    test.post_from(Some(1000), 0..2);
+    test.shown_until(80);
+    // A post of three, the first two of which have been taken, and are to be shown at 1000 ms.
+    let mut sequence = Sequence::new(Some(ms(1000)), Some(0));
+    assert!(test.pacer.is_repeated(&mut sequence, FRAME));
+    assert!(test.pacer.is_repeated(&mut sequence, FRAME));
+    assert!(!test.pacer.is_repeated(&mut sequence, FRAME));
+    assert_eq!(test.pacer.lag_of_next(test.now, &sequence), ms(0));
+    let accepted = test.pacer.accept(test.now, &mut sequence, FRAME);
+    assert_eq!((accepted.number, accepted.time), (2, ms(80)));
 }

@@ -55,6 +55,11 @@ pub struct Options {
     #[arg(long, value_name = "TOKEN", env = "MEDIA_SERVER_VIEW_TOKEN", hide_env_values = true, value_parser = parse_token, requires = "token")]
     pub view_token: Option<String>,
 
+    /// Load balancer in front of this server and others like it. Streams whose posts go to another server
+    /// now are found out there, and let their viewers go
+    #[arg(long, value_name = "URL", env = "MEDIA_SERVER_BALANCER")]
+    pub balancer: Option<String>,
+
     /// Video to show as the stream "demo", over and over, as a network would emit it
     #[arg(long, value_name = "VIDEO", env = "MEDIA_SERVER_DEMO")]
     pub demo: Option<PathBuf>,
@@ -232,6 +237,7 @@ impl Options {
             http: HttpConfig {
                 token: self.token.clone(),
                 view_token: self.view_token.clone(),
+                balancer: self.balancer.clone(),
                 client_timeout: self.client_timeout,
                 keep_alive: self.keep_alive,
             },

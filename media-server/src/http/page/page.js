@@ -5,6 +5,10 @@
 const MOVING = 3;
 const REFRESH_MS = 1000;
 
+// `?stream=NAME` shows this one. Behind a load balancer, each stream has its own server, and none has the
+// list of all.
+const wanted = new URLSearchParams(location.search).get('stream');
+
 const main = document.getElementById('streams');
 const summary = document.getElementById('summary');
 const none = document.getElementById('none');
@@ -22,7 +26,6 @@ const format = {
 function makeCard(name) {
   const card = template.content.cloneNode(true).firstElementChild;
   card.tries = 0;
-  card.querySelector('img').addEventListener('error', () => { card.tries += 1; });
   card.dataset.stream = name;
   card.querySelector('img').alt = `The stream ${name}`;
   card.querySelector('a').href = `streams/${name}.mjpeg`;
@@ -33,6 +36,10 @@ function showPicture(card, stream, isMoving) {
   const image = card.querySelector('img');
   if (stream.state === 'failed') {
     return;
+  }
+  // Chromium tells nobody when the connection of a moving picture breaks.
+  if (image.complete && image.naturalWidth === 0 && image.hasAttribute('src')) {
+    card.tries += 1;
   }
   // A stream that ended and began again has another id. One that broke is asked for again.
   const source = isMoving ? `streams/${stream.name}.mjpeg?v=${stream.id}.${card.tries}`
@@ -81,14 +88,22 @@ function show(streams) {
   none.hidden = streams.length > 0;
 }
 
+async function getStreams() {
+  const answer = await fetch(wanted === null ? 'streams' : `streams/${encodeURIComponent(wanted)}`);
+  if (wanted !== null && answer.status === 404) {
+    return [];
+  }
+  if (!answer.ok) {
+    throw new Error(`the server answers ${answer.status}`);
+  }
+  const found = await answer.json();
+  return wanted === null ? found.streams : [found];
+}
+
 async function refresh() {
   try {
     if (!document.hidden) {
-      const answer = await fetch('streams');
-      if (!answer.ok) {
-        throw new Error(`the server answers ${answer.status}`);
-      }
-      show((await answer.json()).streams);
+      show(await getStreams());
     }
   } catch (error) {
     summary.textContent = `The server does not answer (${error.message}).`;

@@ -148,12 +148,12 @@ class Speaker(threading.Thread):
 
         def observed(path='', body=None):
             answer = ask(path, body)
-            known = producer.known.get('id')
-            if body and answer.get('accepted'):
-                self.accept(answer.get('id', known), answer['next'] - answer['accepted'], answer['next'], producer.asked)
-            elif not body and answer.get('id') == known is not None:
-                # What it has taken of a post that was broken off
-                self.accept(known, producer.number, answer['next'], producer.asked)
+            known, end = producer.known.get('id'), answer.get('next')
+            if end is not None and answer.get('id', known) == known:
+                # Also what it took of a post that was broken off
+                self.accept(known, producer.number, end, producer.asked)
+            elif body and answer.get('accepted'):
+                self.accept(answer['id'], end - answer['accepted'], end, producer.asked)
             return answer
 
         producer.ask = observed

@@ -1,5 +1,5 @@
-"""Media servers behind nginx, as docs/scale.md has them, while one is killed and comes back, and another is
-stopped and comes back. Used by scripts/test-scale."""
+"""Media servers behind nginx, as docs/scale.md has them, while one is killed and comes back, another is
+stopped and comes back, and at last nginx is started again. Used by scripts/test-scale."""
 
 import argparse
 import atexit
@@ -148,12 +148,12 @@ class Speaker(threading.Thread):
 
         def observed(path='', body=None):
             answer = ask(path, body)
-            known = producer.known.get('id')
-            if body and answer.get('accepted'):
-                self.accept(answer.get('id', known), answer['next'] - answer['accepted'], answer['next'], producer.asked)
-            elif not body and answer.get('id') == known is not None:
-                # What it has taken of a post that was broken off
-                self.accept(known, producer.number, answer['next'], producer.asked)
+            known, end = producer.known.get('id'), answer.get('next')
+            if end is not None and answer.get('id', known) == known:
+                # Also what it took of a post that was broken off
+                self.accept(known, producer.number, end, producer.asked)
+            elif body and answer.get('accepted'):
+                self.accept(answer['id'], end - answer['accepted'], end, producer.asked)
             return answer
 
         producer.ask = observed
@@ -250,6 +250,7 @@ class Test:
             time.sleep(patience)
             phases[f'{len(phases) + 1}. one {what}'] = moved
         # All connections break, and no stream moves.
+        lost = self.count_lost()
         self.nginx.terminate()
         self.nginx.wait(PATIENCE)
         self.nginx = start(self.nginx_command)
@@ -259,9 +260,14 @@ class Test:
             speaker.join(PATIENCE)
             if speaker.problem or speaker.is_alive():
                 fail(f'{speaker.url}: {speaker.problem or "it goes on"}')
+        if self.count_lost() != lost:
+            fail(f'{self.count_lost() - lost} frames were reported though no server went away')
         until('an end of all pictures', lambda: not any(stream['queued'] for stream in self.all_streams()))
         time.sleep(0.5)
         return phases
+
+    def count_lost(self):
+        return sum(len(speaker.lost) for speaker in self.speakers.values())
 
     def answers(self):
         try:

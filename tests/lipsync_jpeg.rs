@@ -219,6 +219,268 @@ fn other_encoders_name_their_files() {
 }
 
 #[test]
+fn containers_name_their_files() {
+    let folder = Folder::new("containers");
+    folder.write("raw", &grey_frames(2));
+    for (encoder, file) in [
+        ("jpegenc ! avimux", "stream.avi"),
+        ("jpegenc ! matroskamux streamable=true", "stream.mkv"),
+        ("jpegenc ! qtmux faststart=true", "stream.mov"),
+    ] {
+        let run = patience::output(
+            raw_program(&folder.path("raw"))
+                .args(["--encoder", encoder, "--output"])
+                .arg(folder.path(file)),
+        );
+        // A folder whose name is a video's is none that is made.
+        assert_eq!(run.status.code(), Some(2), "{run:?}");
+        assert!(stderr(&run).contains("ends in .mp4"), "{run:?}");
+        let output = file.replace('.', "-");
+        let run = patience::output(
+            raw_program(&folder.path("raw"))
+                .args(["--encoder", encoder, "--output"])
+                .arg(folder.path(&output)),
+        );
+        assert!(run.status.success(), "{run:?}");
+        assert_eq!(folder.list(&output), [file]);
+    }
+}
+
+#[test]
+fn an_mp4_plays_from_its_beginning_to_its_end() {
+    let folder = Folder::new("mp4");
+    folder.write("raw", &grey_frames(30));
+    let run = patience::output(
+        raw_program(&folder.path("raw"))
+            // Not x264enc, which not every machine has.
+            .args(["--encoder", "avenc_mpeg4", "--framerate", "15", "--output"])
+            .arg(folder.path("talk.mp4")),
+    );
+    assert!(run.status.success(), "{run:?}");
+    let mp4 = folder.read("talk.mp4");
+    assert_eq!(&mp4[4..8], b"ftyp");
+    let position = |name: &[u8]| mp4.windows(4).position(|bytes| bytes == name);
+    assert!(
+        position(b"moov") < position(b"mdat"),
+        "not playable before its end"
+    );
+
+    let again = patience::output(
+        program()
+            .arg("--video")
+            .arg(folder.path("talk.mp4"))
+            .arg("--output")
+            .arg(folder.path("again")),
+    );
+    assert!(again.status.success(), "{again:?}");
+    assert_eq!(folder.list("again").len(), 30);
+}
+
+#[test]
+fn an_mp4_that_does_not_come_to_be_is_not_there() {
+    let folder = Folder::new("no-mp4");
+    folder.write("raw", b"abc");
+    let run = patience::output(
+        raw_program(&folder.path("raw"))
+            .args(["--encoder", "avenc_mpeg4", "--output"])
+            .arg(folder.path("talk.mp4")),
+    );
+    assert_fails(
+        &run,
+        &["ends in the middle of a frame", "Width, height or format"],
+    );
+    assert_eq!(folder.list("."), ["raw"]);
+}
+
+// --- Floats of every kind ---
+
+#[test]
+fn npy_files_are_read_as_they_are() {
+    let folder = Folder::new("npy");
+    // Orange, blue first: which channel is which shows the layout.
+    let bgr = [0.0, 0.5, 1.0];
+    let interleaved: Vec<f32> = bgr.repeat(64 * 2);
+    let planar: Vec<f32> = bgr.map(|level| vec![level; 64]).concat().repeat(2);
+    let f32s =
+        |samples: &[f32]| -> Vec<u8> { samples.iter().flat_map(|s| s.to_le_bytes()).collect() };
+    let f16s = |samples: &[f32]| -> Vec<u8> {
+        let halves = samples.iter().map(|s| half::f16::from_f32(*s));
+        halves.flat_map(half::f16::to_le_bytes).collect()
+    };
+    for (name, shape, dtype, data, count) in [
+        ("a.npy", "(2, 8, 8, 3)", "<f4", f32s(&interleaved), 2),
+        ("b.npy", "(2, 3, 8, 8)", "<f4", f32s(&planar), 2),
+        ("c.npy", "(2, 3, 8, 8)", "<f2", f16s(&planar), 2),
+        ("d.npy", "(8, 8, 3)", "<f2", f16s(&interleaved[..192]), 1),
+        (
+            "e.npy",
+            "(1, 4, 16, 3)",
+            "<f4",
+            f32s(&interleaved[..192]),
+            1,
+        ),
+    ] {
+        folder.write(name, &npy(dtype, "False", shape, &data));
+        let out = format!("out-{name}");
+        let run = patience::output(
+            program()
+                .arg("--raw")
+                .arg(folder.path(name))
+                .args(["--size", "32x32", "--output"])
+                .arg(folder.path(&out)),
+        );
+        assert!(run.status.success(), "{name}: {run:?}");
+        assert_eq!(folder.list(&out).len(), count, "{name}");
+        let jpeg = decode(
+            &folder.read(&format!("{out}/frame-00001.jpg")),
+            ImageFormat::Jpeg,
+        );
+        let [red, green, blue] = jpeg.get_pixel(16, 16).0;
+        assert!(
+            red > 250 && green.abs_diff(128) < 5 && blue < 5,
+            "{name}: {red} {green} {blue}"
+        );
+    }
+    // From a pipe, too
+    let run = patience::output_for_input(
+        program()
+            .args(["--raw", "-", "--size", "32x32", "--output"])
+            .arg(folder.path("pipe")),
+        &npy("<f4", "False", "(2, 8, 8, 3)", &f32s(&interleaved)),
+    );
+    assert!(run.status.success(), "{run:?}");
+    assert_eq!(folder.list("pipe").len(), 2);
+}
+
+#[test]
+fn npy_files_that_cannot_be_meant_say_what_to_save() {
+    let folder = Folder::new("wrong-npy");
+    let zeros = vec![0; 2 * 8 * 8 * 3 * 4];
+    let right = "(2, 8, 8, 3)";
+    for (dtype, order, shape, data, messages) in [
+        (
+            "<f8",
+            "False",
+            right,
+            &zeros[..],
+            &["'<f8'", "astype('<f4')"][..],
+        ),
+        (">f4", "False", right, &zeros, &["'>f4'", "little-endian"]),
+        ("|u1", "False", right, &zeros, &["'|u1'", "float32"]),
+        ("<f4", "True", right, &zeros, &["ascontiguousarray"]),
+        (
+            "<f4",
+            "False",
+            "(2, 8, 8)",
+            &zeros,
+            &["(2, 8, 8)", "(frames, height, width, 3)"],
+        ),
+        ("<f4", "False", "(2, 8, 8, 4)", &zeros, &["(2, 8, 8, 4)"]),
+        ("<f4", "False", "()", &zeros, &["shape ()"]),
+        ("<f4", "False", "(2, 0, 8, 3)", &zeros, &["height 0"]),
+        ("<f4", "False", "(2, 8, 99999, 3)", &zeros, &["99999"]),
+        (
+            "<f4",
+            "False",
+            "(9, 8, 8, 3)",
+            &zeros,
+            &["after 2 frames", "expected 9"],
+        ),
+        (
+            "<f4",
+            "False",
+            right,
+            &zeros[..1000],
+            &["middle of a frame"],
+        ),
+        ("<f4", "False", "(0, 8, 8, 3)", &[], &["is empty"]),
+    ] {
+        folder.write("wrong.npy", &npy(dtype, order, shape, data));
+        let run = patience::output(
+            program()
+                .arg("--raw")
+                .arg(folder.path("wrong.npy"))
+                .arg("--output")
+                .arg(folder.path("out")),
+        );
+        assert_fails(&run, messages);
+        assert_fails(&run, &["wrong.npy"]);
+    }
+    for header in [
+        &b"\x93NUMPY"[..],
+        b"\x93NUMPY\x09\0",
+        b"\x93NUMPY\x02\0\xff\xff\xff\xff",
+        b"\x93NUMPY\x01\0\x02\0{}",
+    ] {
+        folder.write("wrong.npy", header);
+        let run = patience::output(
+            program()
+                .arg("--raw")
+                .arg(folder.path("wrong.npy"))
+                .arg("--output")
+                .arg(folder.path("out")),
+        );
+        assert_fails(&run, &["wrong.npy", ".npy "]);
+    }
+    // What the command line says counts, where it says something.
+    folder.write("wrong.npy", &npy("<f4", "False", right, &zeros));
+    for arguments in [
+        ["--width", "9"],
+        ["--format", "RGBP_F32LE"],
+        ["--format", "RGB_F16LE"],
+    ] {
+        let run = patience::output(
+            program()
+                .arg("--raw")
+                .arg(folder.path("wrong.npy"))
+                .args(arguments)
+                .arg("--output")
+                .arg(folder.path("out")),
+        );
+        assert_fails(&run, &["8x8", arguments[0]]);
+    }
+}
+
+#[test]
+fn raw_files_can_be_float16() {
+    let folder = Folder::new("half");
+    let raw: Vec<u8> = [0.25f32; 192]
+        .iter()
+        .flat_map(|sample| half::f16::from_f32(*sample).to_le_bytes())
+        .collect();
+    folder.write("raw", &raw);
+    let run = patience::output(
+        raw_program(&folder.path("raw"))
+            .args(["--format", "RGB_F16LE", "--output"])
+            .arg(folder.path("out")),
+    );
+    assert!(run.status.success(), "{run:?}");
+    let jpeg = decode(&folder.read("out/frame-00001.jpg"), ImageFormat::Jpeg);
+    assert!(jpeg.get_pixel(5, 5).0[0].abs_diff(64) <= 1, "{jpeg:?}");
+    let run = patience::output(
+        program()
+            .arg("--video")
+            .arg(clip())
+            .args(["--format", "RGB_F16LE", "--output"])
+            .arg(folder.path("out")),
+    );
+    assert_fails(&run, &["RGB_F16LE", "float32"]);
+}
+
+#[test]
+fn the_wrong_range_is_warned_of() {
+    let folder = Folder::new("range");
+    folder.write("raw", &raw_frame("BGR_F32LE", [200.0; 3]));
+    let run = patience::output(
+        raw_program(&folder.path("raw"))
+            .arg("--output")
+            .arg(folder.path("out")),
+    );
+    assert!(run.status.success(), "{run:?}");
+    assert!(stderr(&run).contains("outside of 0 to 1"), "{run:?}");
+}
+
+#[test]
 fn a_contact_sheet_spans_clips_of_any_length() {
     let folder = Folder::new("sheet");
     for (n_frames, columns, rows) in [(1, 1, 1), (5, 5, 1), (24, 6, 4), (97, 6, 4), (250, 6, 4)] {
@@ -490,7 +752,7 @@ fn a_wrong_command_line_is_explained() {
     for (arguments, message) in [
         ("--output out", "--video <FILE>|--raw"),
         ("--video a --raw b --output out", "cannot be used with"),
-        ("--video a", "--output <DIR|->"),
+        ("--video a", "--output <DIR|FILE.mp4|->"),
         (
             "--video a --output out --framerate 25",
             "cannot be used with",
@@ -760,6 +1022,21 @@ fn raw_frame(format: &str, rgb: [f32; 3]) -> Vec<u8> {
         .iter()
         .flat_map(|sample| sample.to_le_bytes())
         .collect()
+}
+
+/// A .npy file as numpy writes it.
+fn npy(dtype: &str, fortran_order: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+    let header =
+        format!("{{'descr': '{dtype}', 'fortran_order': {fortran_order}, 'shape': {shape}, }}");
+    let header = format!("{header:117}\n");
+    let length = u16::try_from(header.len()).unwrap();
+    [
+        b"\x93NUMPY\x01\0",
+        &length.to_le_bytes()[..],
+        header.as_bytes(),
+        data,
+    ]
+    .concat()
 }
 
 /// Frames of 8x8 pixels, frame n a grey of n.

@@ -1,4 +1,4 @@
-//! Float32 frames of a lip-sync network in, JPEGs out: the pipeline around `lipsyncframes` as a
+//! Float frames of a lip-sync network in, JPEGs out: the pipeline around `lipsyncframes` as a
 //! program.
 //!
 //! ```text
@@ -9,13 +9,14 @@
 //! `--help` shows everything else. The data flows one way:
 //!
 //! ```text
-//! source.rs (a file or pipe of floats, or video.rs: a video turned into floats)
+//! source.rs (a file or pipe of floats, npy.rs: with a header; or video.rs: a video turned into floats)
 //!   -> pipeline.rs (appsrc ! lipsyncframes ! encoder ! appsink)
 //!   -> output.rs (files or standard output) and contact_sheet.rs
 //! ```
 
 mod contact_sheet;
 mod frames;
+mod npy;
 mod options;
 mod output;
 mod pipeline;
@@ -31,7 +32,7 @@ use pipeline::{Pipeline, describe_error};
 use source::Source;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -87,15 +88,15 @@ fn run(options: &Options) -> Result<End, String> {
     let batch_bytes = source.info.frame_bytes() as u64 * u64::from(options.batch);
     let pipeline = Pipeline::new(options, &source.caps, batch_bytes)?;
     let output = Arc::new(Mutex::new(Output::new(options)?));
-    let n_written = Arc::new(AtomicU64::new(0));
-    collect(&pipeline.appsink, &pipeline.bus, &output, &n_written);
+    collect(&pipeline.appsink, &pipeline.bus, &output);
     end_on_ctrl_c(&pipeline.bus)?;
 
     let progress = progress_bar(source.length)?;
     let began = Instant::now();
     let reader = start_reader(source, &pipeline.appsrc, batch)?;
     let outcome = wait(&pipeline, || {
-        progress.set_position(n_written.load(Ordering::Relaxed));
+        // Not what is written: a video is written when all of it is encoded.
+        progress.set_position(count(&pipeline.lipsyncframes.property("stats"), "frames"));
     });
     let elapsed = began.elapsed();
     // This also releases a reader that waits for room in appsrc.
@@ -104,8 +105,9 @@ fn run(options: &Options) -> Result<End, String> {
     progress.finish_and_clear();
 
     let mut output = lock(&output);
-    let finished = output.finish().map_err(|error| error.to_string());
-    if !output.is_empty() {
+    let n_frames = count(&pipeline.lipsyncframes.property("stats"), "frames");
+    let finished = output.finish(n_frames).map_err(|error| error.to_string());
+    if n_frames > 0 && !output.is_empty() {
         say(&summary(&pipeline.lipsyncframes, &output, elapsed));
     }
     // After Ctrl-C, the program that writes to our pipe is gone, too, perhaps in mid-frame.
@@ -118,13 +120,8 @@ fn run(options: &Options) -> Result<End, String> {
 }
 
 /// Lets `output` have every buffer that arrives at `appsink`.
-fn collect(
-    appsink: &gst_app::AppSink,
-    bus: &gst::Bus,
-    output: &Arc<Mutex<Output>>,
-    n_written: &Arc<AtomicU64>,
-) {
-    let (bus, output, n_written) = (bus.clone(), output.clone(), n_written.clone());
+fn collect(appsink: &gst_app::AppSink, bus: &gst::Bus, output: &Arc<Mutex<Output>>) {
+    let (bus, output) = (bus.clone(), output.clone());
     let new_sample = move |appsink: &gst_app::AppSink| {
         let sample = appsink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
         let (Some(caps), Some(buffer)) = (sample.caps(), sample.buffer()) else {
@@ -138,10 +135,7 @@ fn collect(
             return Err(gst::FlowError::Error);
         }
         match lock(&output).write(caps, &data) {
-            Ok(()) => {
-                n_written.fetch_add(1, Ordering::Relaxed);
-                Ok(gst::FlowSuccess::Ok)
-            }
+            Ok(()) => Ok(gst::FlowSuccess::Ok),
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {
                 post(&bus, READER_GONE);
                 Err(gst::FlowError::Eos)
@@ -213,6 +207,9 @@ fn wait(pipeline: &Pipeline, show_progress: impl Fn()) -> Result<End, String> {
         match message.view() {
             gst::MessageView::Eos(_) => return Ok(end),
             gst::MessageView::Error(error) => return Err(describe_error(error)),
+            gst::MessageView::Warning(warning) => {
+                say(&format!("lipsync_jpeg: warning: {}", warning.error()));
+            }
             gst::MessageView::Application(_) if message.has_name(READER_GONE) => {
                 return Ok(End::ReaderGone);
             }
@@ -245,9 +242,8 @@ fn progress_bar(length: Option<u64>) -> Result<ProgressBar, String> {
 /// What the conversion costs, and then the run, most of which is reading and encoding.
 fn summary(lipsyncframes: &gst::Element, output: &Output, elapsed: Duration) -> String {
     let stats: gst::Structure = lipsyncframes.property("stats");
-    let count = |field| stats.get::<u64>(field).unwrap_or(0);
-    let seconds = |field| count(field) as f64 / 1e9;
-    let frames = count("frames");
+    let seconds = |field| count(&stats, field) as f64 / 1e9;
+    let frames = count(&stats, "frames");
     let median = seconds("convert-time-p50");
     format!(
         "lipsyncframes took {:.3} ms a frame (median), p99 {:.3} ms; {:.0} frames/s would be possible \
@@ -262,6 +258,10 @@ fn summary(lipsyncframes: &gst::Element, output: &Output, elapsed: Duration) -> 
         seconds("convert-time-total"),
         output.summary(),
     )
+}
+
+fn count(stats: &gst::Structure, field: &str) -> u64 {
+    stats.get(field).unwrap_or(0)
 }
 
 /// Prints a line on standard error. If nobody reads there, there is nobody to tell.

@@ -1,12 +1,23 @@
 //! Where the encoded frames go.
 
 use crate::contact_sheet::ContactSheet;
-use crate::options::{Options, is_standard_stream};
+use crate::options::{Options, is_mp4, is_standard_stream};
 use std::fs::File;
 use std::io::{Error, ErrorKind, Result, Write};
 use std::path::{Path, PathBuf};
 
 const BOUNDARY: &str = "lipsyncframe";
+
+/// What files of these media types are called, where their names do not say it.
+const EXTENSIONS: [(&str, &str); 7] = [
+    ("application/ogg", "ogg"),
+    ("image/jpeg", "jpg"),
+    ("video/mpegts", "ts"),
+    ("video/ogg", "ogv"),
+    ("video/quicktime", "mov"),
+    ("video/x-matroska", "mkv"),
+    ("video/x-msvideo", "avi"),
+];
 
 pub struct Output {
     target: Target,
@@ -20,6 +31,8 @@ pub struct Output {
 enum Target {
     Nothing,
     Directory(PathBuf),
+    /// One file for all, there from the start: whether it can be should not turn out after hours
+    File(PathBuf, Option<File>),
     Stdout,
 }
 
@@ -45,6 +58,11 @@ impl Output {
         let target = match &options.output {
             None => Target::Nothing,
             Some(path) if is_standard_stream(path) => Target::Stdout,
+            Some(path) if is_mp4(path) => {
+                let file = File::create(path)
+                    .map_err(|error| format!("--output {}: {error}", path.display()))?;
+                Target::File(path.clone(), Some(file))
+            }
             Some(path) => {
                 std::fs::create_dir_all(path)
                     .map_err(|error| format!("--output {}: {error}", path.display()))?;
@@ -72,7 +90,10 @@ impl Output {
             .map_or("unknown", |structure| structure.name().as_str());
         let writer = match &mut self.writer {
             Some(writer) => writer,
-            None => self.writer.insert(Writer::new(&self.target, media_type)?),
+            None => {
+                let writer = Writer::new(&mut self.target, caps, media_type)?;
+                self.writer.insert(writer)
+            }
         };
         writer.write(self.n_buffers + 1, data)?;
         if let Some(sheet) = &mut self.contact_sheet {
@@ -94,12 +115,18 @@ impl Output {
         }
     }
 
-    /// Completes what must be completed at the end.
-    pub fn finish(&mut self) -> Result<()> {
+    /// Completes what must be completed at the end, of `n_frames` frames.
+    pub fn finish(&mut self, n_frames: u64) -> Result<()> {
         let end = match &self.writer {
             Some(Writer::Multipart { .. }) => print(format!("--{BOUNDARY}--\r\n").as_bytes()),
             _ => Ok(()),
         };
+        if let Target::File(path, _) = &self.target
+            && n_frames == 0
+        {
+            // There can be a head in it of a video of nothing.
+            std::fs::remove_file(path)?;
+        }
         if let Some(sheet) = self.contact_sheet.take() {
             sheet.finish()?;
         }
@@ -112,13 +139,9 @@ impl Output {
 }
 
 impl Writer {
-    fn new(target: &Target, media_type: &str) -> Result<Self> {
-        let (kind, name) = media_type.split_once('/').unwrap_or(("", media_type));
-        let is_image = kind == "image";
-        let extension = match name {
-            "jpeg" => "jpg",
-            name => name.strip_prefix("x-").unwrap_or(name),
-        };
+    fn new(target: &mut Target, caps: &gst::CapsRef, media_type: &str) -> Result<Self> {
+        let is_image = media_type.starts_with("image/");
+        let extension = extension(caps, media_type);
         match target {
             Target::Nothing => Ok(Self::Nothing),
             Target::Directory(directory) if is_image => Ok(Self::Images {
@@ -130,6 +153,13 @@ impl Writer {
                 let file = File::create(&path).map_err(|error| in_file(&path, error))?;
                 Ok(Self::Stream { path, file })
             }
+            Target::File(path, file) => match file.take() {
+                Some(file) => Ok(Self::Stream {
+                    path: path.clone(),
+                    file,
+                }),
+                None => Err(Error::other(format!("{} is closed", path.display()))),
+            },
             Target::Stdout if is_image => Ok(Self::Multipart {
                 media_type: media_type.into(),
             }),
@@ -162,6 +192,23 @@ impl Writer {
             }
         }
     }
+}
+
+/// What the names of files that are as `caps` say end in.
+fn extension<'a>(caps: &gst::CapsRef, media_type: &'a str) -> &'a str {
+    let is_mp4 = caps.structure(0).is_some_and(|structure| {
+        structure
+            .get::<&str>("variant")
+            .is_ok_and(|variant| variant.starts_with("iso"))
+    });
+    if is_mp4 {
+        return "mp4";
+    }
+    let known = EXTENSIONS.iter().find(|(known, _)| *known == media_type);
+    let (_, name) = media_type.split_once('/').unwrap_or(("", media_type));
+    known.map_or(name.strip_prefix("x-").unwrap_or(name), |(_, extension)| {
+        extension
+    })
 }
 
 /// Writes to standard output, for whoever reads there to get at once.

@@ -63,8 +63,9 @@ impl Pipeline {
         queue.set_property("max-size-bytes", 0u32);
         queue.set_property("max-size-time", 0u64);
 
-        let encoder = make_elements(&options.encoder)
-            .map_err(|problem| format!("--encoder {:?}: {problem}", options.encoder))?;
+        let description = options.encoder();
+        let encoder = make_elements(&description)
+            .map_err(|problem| format!("--encoder {description:?}: {problem}"))?;
         let appsink = gst_app::AppSink::builder()
             .caps(&accepted_caps(&encoder))
             .sync(false)
@@ -85,9 +86,8 @@ impl Pipeline {
             .and_then(|()| gst::Element::link_many(elements))
             .map_err(|_| {
                 format!(
-                    "--encoder {:?} cannot follow lipsyncframes: expected one that takes video/x-raw \
-                     in RGBA, I420, NV12, RGBx, BGRA, BGRx, RGB or BGR",
-                    options.encoder
+                    "--encoder {description:?} cannot follow lipsyncframes: expected one that takes \
+                     video/x-raw in RGBA, I420, NV12, RGBx, BGRA, BGRx, RGB or BGR"
                 )
             })?;
         let bus = pipeline.bus().ok_or("a pipeline without a bus")?;

@@ -1,11 +1,13 @@
 //! Where the float frames come from, and how they get into the pipeline.
 
 use crate::frames::Frames;
-use crate::options::{Options, is_standard_stream};
+use crate::npy;
+use crate::options::{DEFAULT_FORMAT, DEFAULT_HEIGHT, DEFAULT_WIDTH, Options, is_standard_stream};
 use crate::video;
-use gstlipsyncframes::media::float_video::{FloatVideoInfo, MEDIA_TYPE};
+use gstlipsyncframes::media::float_video::{self, FloatVideoInfo};
+use gstlipsyncframes::pixel::Sample;
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{Cursor, ErrorKind, Read};
 use std::path::Path;
 
 pub struct Source {
@@ -26,22 +28,27 @@ impl Source {
     }
 
     fn open_video(path: &Path, options: &Options) -> Result<Self, String> {
-        let wanted = float_caps(options, options.framerate, gst::Fraction::new(1, 1));
-        let (frames, picture) = video::open(path, float_info(&wanted)?, options.range)?;
-        let caps = float_caps(options, picture.framerate, picture.pixel_aspect_ratio);
+        let mut info = wanted_info(options)?;
+        if info.format.sample != Sample::F32 {
+            return Err(format!(
+                "--format {}: a video is turned into float32; expected one with F32LE, or --raw",
+                options.format.as_deref().unwrap_or_default()
+            ));
+        }
+        let (frames, picture) = video::open(path, info, options.range)?;
+        info.framerate = picture.framerate;
+        info.pixel_aspect_ratio = picture.pixel_aspect_ratio;
         Ok(Self {
             frames: Box::new(frames),
-            info: float_info(&caps)?,
-            caps,
+            caps: info.to_caps(),
+            info,
             length: picture.length,
         })
     }
 
     fn open_raw(path: &Path, options: &Options) -> Result<Self, String> {
-        let caps = float_caps(options, options.framerate, gst::Fraction::new(1, 1));
-        let info = float_info(&caps)?;
-        let mut length = None;
-        let (name, reader): (_, Box<dyn Read + Send>) = if is_standard_stream(path) {
+        let mut file_bytes = None;
+        let (name, mut reader): (_, Box<dyn Read + Send>) = if is_standard_stream(path) {
             ("standard input".into(), Box::new(std::io::stdin()))
         } else {
             let name = path.display().to_string();
@@ -49,19 +56,38 @@ impl Source {
             let file = File::open(path).map_err(failed)?;
             let metadata = file.metadata().map_err(failed)?;
             if metadata.is_file() {
-                length = Some(metadata.len() / info.frame_bytes() as u64);
+                file_bytes = Some(metadata.len());
             }
             (name, Box::new(file))
+        };
+        let in_file = |problem| format!("{name}: {problem}");
+        let mut beginning = Vec::new();
+        (&mut reader)
+            .take(npy::MAGIC.len() as u64)
+            .read_to_end(&mut beginning)
+            .map_err(|error| in_file(error.to_string()))?;
+
+        let (info, length, reader): (_, _, Box<dyn Read + Send>) = if beginning == npy::MAGIC {
+            let array = npy::read_header(&mut reader).map_err(in_file)?;
+            let info = array_info(&array, options).map_err(in_file)?;
+            let bytes = array.n_frames.saturating_mul(info.frame_bytes() as u64);
+            (info, Some(array.n_frames), Box::new(reader.take(bytes)))
+        } else {
+            let info = wanted_info(options)?;
+            let length = file_bytes.map(|bytes| bytes / info.frame_bytes() as u64);
+            let reader = Cursor::new(beginning).chain(reader);
+            (info, length, Box::new(reader))
         };
         let frames = RawFrames {
             name,
             reader,
             n_frames: 0,
             layout: info.to_string(),
+            expected: length,
         };
         Ok(Self {
             frames: Box::new(frames),
-            caps,
+            caps: info.to_caps(),
             info,
             length,
         })
@@ -121,18 +147,44 @@ fn reserve(bytes: usize) -> Result<Vec<u8>, String> {
     Ok(data)
 }
 
-fn float_caps(options: &Options, framerate: gst::Fraction, aspect: gst::Fraction) -> gst::Caps {
-    gst::Caps::builder(MEDIA_TYPE)
-        .field("format", options.format.as_str())
-        .field("width", options.width)
-        .field("height", options.height)
-        .field("framerate", framerate)
-        .field("pixel-aspect-ratio", aspect)
-        .build()
+/// Frames as the command line has them.
+fn wanted_info(options: &Options) -> Result<FloatVideoInfo, String> {
+    let name = options.format.as_deref().unwrap_or(DEFAULT_FORMAT);
+    let (_, format) = float_video::formats()
+        .find(|(known, _)| *known == name)
+        .ok_or_else(|| format!("there is no format {name}"))?;
+    let width = options.width.unwrap_or(DEFAULT_WIDTH);
+    let height = options.height.unwrap_or(DEFAULT_HEIGHT);
+    Ok(FloatVideoInfo::new(
+        format,
+        width,
+        height,
+        options.framerate,
+    ))
 }
 
-fn float_info(caps: &gst::Caps) -> Result<FloatVideoInfo, String> {
-    FloatVideoInfo::from_caps(caps)
+/// Frames as a numpy array has them. It does not say what the order of the channels is.
+///
+/// # Errors
+///
+/// Where the command line says otherwise.
+fn array_info(array: &npy::Array, options: &Options) -> Result<FloatVideoInfo, String> {
+    let wanted = wanted_info(options)?;
+    let mut info = wanted;
+    info.format.sample = array.sample;
+    info.format.layout = array.layout;
+    (info.width, info.height) = (array.width, array.height);
+    let says_otherwise = (options.format.is_some() && info.format != wanted.format)
+        || options.width.is_some_and(|width| width != array.width)
+        || options.height.is_some_and(|height| height != array.height);
+    if says_otherwise {
+        return Err(format!(
+            "it holds frames of {info}: expected the {wanted} of --format, --width and --height; without \
+             the latter two, and with that --format, it is read as it is"
+        ));
+    }
+    // They have not been checked: the file could say anything.
+    FloatVideoInfo::from_caps(&info.to_caps())
 }
 
 struct RawFrames {
@@ -141,6 +193,8 @@ struct RawFrames {
     n_frames: u64,
     /// Format and size of a frame, for messages
     layout: String,
+    /// How many frames there should be, where that is known
+    expected: Option<u64>,
 }
 
 impl Frames for RawFrames {
@@ -149,6 +203,7 @@ impl Frames for RawFrames {
             name,
             n_frames,
             layout,
+            expected: n_expected,
             ..
         } = self;
         let mut filled = 0;
@@ -163,10 +218,14 @@ impl Frames for RawFrames {
         let expected = format!("a frame of {layout} has {} bytes", frame.len());
         match filled {
             0 if *n_frames == 0 => Err(format!("{name} is empty: {expected}")),
+            0 if n_expected.is_some_and(|n_expected| *n_frames < n_expected) => Err(format!(
+                "{name} ends after {n_frames} frames: expected {}",
+                n_expected.unwrap_or_default()
+            )),
             0 => Ok(false),
             _ if filled < frame.len() => Err(format!(
                 "{name} ends in the middle of a frame: {filled} bytes are left over after \
-                 {n_frames} frames, and {expected}"
+                 {n_frames} frames, and {expected}. Width, height or format may be wrong"
             )),
             _ => {
                 *n_frames += 1;

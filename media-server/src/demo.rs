@@ -14,6 +14,10 @@ use tracing::{error, warn};
 const NAME: &str = "demo";
 const BATCH: u32 = 5;
 
+/// How often a wait for the next batch looks for an error: the sink never hears of one that keeps
+/// decoding from beginning.
+const ERROR_POLL: gst::ClockTime = gst::ClockTime::from_mseconds(100);
+
 /// Starts showing `video`, on a thread of its own.
 ///
 /// # Errors
@@ -39,9 +43,13 @@ pub fn start(server: MediaServer, video: &Path) -> Result<(), String> {
         .and_downcast::<gst_app::AppSink>()
         .ok_or("--demo: no element sink")?;
     let handle = Handle::current();
+    let name = video.display().to_string();
     let play = move || {
         if let Err(problem) = play(&server, &pipeline, &appsink, &handle) {
-            error!(problem, "the demo is over");
+            error!(
+                video = name,
+                problem, "the demo is over: the video cannot be played"
+            );
         }
         let _ = pipeline.set_state(gst::State::Null);
     };
@@ -63,9 +71,12 @@ fn play(
         .map_err(|error| first_error(pipeline).unwrap_or_else(|| error.to_string()))?;
     let mut frames_of_this_round = 0;
     while !server.is_stopping() {
-        let Ok(sample) = appsink.pull_sample() else {
+        let Some(sample) = appsink.try_pull_sample(ERROR_POLL) else {
             if let Some(problem) = first_error(pipeline) {
                 return Err(problem);
+            }
+            if !appsink.is_eos() {
+                continue;
             }
             if frames_of_this_round == 0 {
                 return Err("the video has no pictures".into());
@@ -98,10 +109,28 @@ async fn push(server: &MediaServer, kind: FrameKind, batch: gst::Buffer) -> Resu
     server.start_stream(NAME)?.push(kind, batch).await
 }
 
+/// What has gone wrong first, if anything has, and what would have to be installed.
 fn first_error(pipeline: &gst::Pipeline) -> Option<String> {
-    let message = pipeline.bus()?.pop_filtered(&[gst::MessageType::Error])?;
-    match message.view() {
-        gst::MessageView::Error(error) => Some(error.error().to_string()),
-        _ => None,
+    let bus = pipeline.bus()?;
+    let mut missing = String::new();
+    let relevant = [gst::MessageType::Error, gst::MessageType::Element];
+    while let Some(message) = bus.pop_filtered(&relevant) {
+        match message.view() {
+            gst::MessageView::Error(error) => {
+                let details = error.debug().unwrap_or_default();
+                return Some(format!("{missing}{} ({details})", error.error()));
+            }
+            gst::MessageView::Element(element) => {
+                let name = element
+                    .structure()
+                    .filter(|structure| structure.name() == "missing-plugin")
+                    .and_then(|structure| structure.get::<String>("name").ok());
+                if let Some(name) = name {
+                    missing += &format!("no {name} is installed. ");
+                }
+            }
+            _ => {}
+        }
     }
+    None
 }

@@ -6,6 +6,7 @@ use gst::prelude::*;
 use gstlipsyncframes::media::float_video::{FloatVideoInfo, LipSyncFramesRange};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use tracing::warn;
 
 /// What comes out of a pipeline.
 pub enum Output<'a, T> {
@@ -246,6 +247,10 @@ fn watch<T: Send + 'static>(
                 // What the tickets hold, room in the queue, is free again.
                 lock(&inside.tickets).clear();
                 on_output(Output::Failed);
+            }
+            gst::MessageView::Warning(warning) => {
+                let problem = warning.error().to_string();
+                warn!(problem, "a pipeline warns");
             }
             _ => {}
         }

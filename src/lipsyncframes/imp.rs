@@ -2,6 +2,7 @@
 
 use super::batch::{Batch, Frame};
 use super::caps;
+use super::plausibility::Plausibility;
 use super::qos::Qos;
 use super::settings::{LipSyncFramesChannelOrder, LipSyncFramesLayout, Settings};
 use super::stats::Stats;
@@ -35,6 +36,7 @@ struct Conversion {
     /// The settings that `plan` was made with
     settings: Settings,
     plan: Plan,
+    plausibility: Plausibility,
 }
 
 impl Conversion {
@@ -56,6 +58,7 @@ impl Conversion {
             output,
             settings,
             plan,
+            plausibility: Plausibility::new(&input, settings.range),
         })
     }
 }
@@ -167,7 +170,9 @@ impl ObjectImpl for Imp {
                         "Counters since the element started: frames, batches, bytes-in, bytes-out, \
                          convert-time-total in ns, convert-time-p50 and convert-time-p99 in ns of \
                          the last 1024 frames, convert-time-counts of frames that took up to each \
-                         of convert-time-bounds in ns, threads in use for a frame, backend",
+                         of convert-time-bounds in ns, implausible-frames among the first ones \
+                         (many samples NaN or far outside of the range), threads in use for a \
+                         frame, backend",
                     )
                     .read_only()
                     .build(),
@@ -533,6 +538,9 @@ impl Imp {
         frame: &Frame,
     ) -> Result<gst::Buffer, gst::FlowError> {
         self.follow_settings(conversion)?;
+        if let Err(problem) = conversion.plausibility.check(frame.data) {
+            self.warn_once(&problem);
+        }
         let mut buffer = self.acquire_buffer()?;
         let output = buffer.get_mut().ok_or_else(|| {
             self.fail("The buffer pool gave a buffer that somebody else holds".into())
@@ -548,6 +556,17 @@ impl Imp {
             .lock()
             .count_frame(frame.data.len(), output.size(), convert_time);
         Ok(buffer)
+    }
+
+    /// Counts an implausible frame, and posts what is wrong with it if it is the first.
+    fn warn_once(&self, problem: &str) {
+        if self.stats.lock().count_implausible() == 1 {
+            gst::element_imp_warning!(
+                self,
+                gst::StreamError::Format,
+                ("The frames do not look like what they are said to be: {problem}")
+            );
+        }
     }
 
     /// Makes a new plan if a property that it depends on has changed since the last frame.

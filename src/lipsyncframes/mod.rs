@@ -37,15 +37,24 @@
 //!
 //! The fields of `stats` are of type `guint64` unless noted otherwise: `frames`, `batches` (input
 //! buffers), `bytes-in`, `bytes-out`, `convert-time-total`, `convert-time-p50` and
-//! `convert-time-p99` (in nanoseconds, the percentiles of the last 1024 frames), `threads` (`guint`,
-//! on which a frame is converted now), `backend` (string, the instructions in use). Two fields are
+//! `convert-time-p99` (in nanoseconds, the percentiles of the last 1024 frames), `implausible-frames`
+//! (see below), `threads` (`guint`, on which a frame is converted now), `backend` (string, the instructions in use). Two fields are
 //! `GstValueArray` of `guint64`, for histograms: `convert-time-bounds` (in nanoseconds, ascending) and
 //! `convert-time-counts` (frames that took at most as long as the bound, and longer than the one before
 //! it; those above the last bound are only in `frames`).
+//!
+//! # Floats that cannot be meant
+//!
+//! Any bytes are floats of some value, and become a picture. Of each of the first eight frames after a
+//! change of caps or range, 256 samples are looked at; where more than a quarter of them are NaN or
+//! outside of the range by more than an eighth of it, the frame counts as one of `implausible-frames`. With
+//! the first of them, the element posts a warning on the bus, once until it stops. Usually `range` is wrong
+//! then, or the floats are of 64 bits or big-endian. The frames are converted all the same.
 
 mod batch;
 mod caps;
 mod imp;
+mod plausibility;
 mod qos;
 mod settings;
 mod stats;

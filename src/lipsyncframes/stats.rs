@@ -36,6 +36,7 @@ pub struct Stats {
     /// Convert times of the last [`RECENT`] frames, the oldest overwritten first. Its memory is
     /// reserved at once, so that counting a frame never allocates.
     recent: Vec<Duration>,
+    implausible_frames: u64,
     threads: usize,
 }
 
@@ -49,6 +50,7 @@ impl Stats {
             convert_time_total: Duration::ZERO,
             counts: [0; BOUNDS.len()],
             recent: Vec::with_capacity(RECENT),
+            implausible_frames: 0,
             threads,
         }
     }
@@ -77,6 +79,12 @@ impl Stats {
         self.frames += 1;
     }
 
+    /// Returns how many there are with this one.
+    pub fn count_implausible(&mut self) -> u64 {
+        self.implausible_frames += 1;
+        self.implausible_frames
+    }
+
     /// `threads` is what a frame is converted on from now on.
     pub fn set_threads(&mut self, threads: usize) {
         self.threads = threads;
@@ -95,6 +103,7 @@ impl Stats {
             .field("convert-time-p99", nanoseconds(percentile(&sorted, 99)))
             .field("convert-time-bounds", array(BOUNDS.map(nanoseconds)))
             .field("convert-time-counts", array(self.counts))
+            .field("implausible-frames", self.implausible_frames)
             .field("threads", self.threads as u32)
             .field("backend", lipsyncframes_pixel::backend())
             .build()

@@ -135,3 +135,47 @@ fn stats_count_what_passed() {
     assert_eq!(stats.get::<u32>("threads").unwrap(), 1);
     assert!(!stats.get::<String>("backend").unwrap().is_empty());
 }
+
+#[test]
+fn implausible_floats_are_warned_of_once_and_counted() {
+    let mut setup = Setup::new("").downstream(RGBA_4X2).upstream(SMALL);
+    let warnings = |setup: &Setup| -> Vec<String> {
+        std::iter::from_fn(|| setup.bus.pop_filtered(&[gst::MessageType::Warning]))
+            .map(|message| match message.view() {
+                gst::MessageView::Warning(warning) => warning.error().message().to_owned(),
+                _ => unreachable!("filtered"),
+            })
+            .collect()
+    };
+    // Overshoot is none.
+    for sample in [-0.05, 0.5, 1.1] {
+        converted(&mut setup, sample);
+    }
+    assert_eq!(warnings(&setup), [""; 0]);
+    assert_eq!(setup.stat("implausible-frames"), 0);
+
+    // What is converted is the same as ever.
+    assert_eq!(converted(&mut setup, 200.0), 255);
+    assert_eq!(converted(&mut setup, f32::NAN), 0);
+    let posted = warnings(&setup);
+    assert_eq!(posted.len(), 1, "{posted:?}");
+    for part in ["24 of 24 samples", "2e2", "0 to 1", "range", "float32"] {
+        assert!(posted[0].contains(part), "no {part:?} in {posted:?}");
+    }
+    assert_eq!(setup.stat("implausible-frames"), 2);
+
+    // The right range: nothing more to say.
+    setup.element.set_property_from_str("range", "byte");
+    converted(&mut setup, 200.0);
+    assert_eq!(setup.stat("implausible-frames"), 2);
+
+    // After new caps, the first eight are looked at again.
+    setup
+        .harness
+        .set_src_caps_str("video/x-float,format=RGB_F32LE,width=4,height=2,framerate=25/1");
+    for _ in 0..10 {
+        converted(&mut setup, 1e9);
+    }
+    assert_eq!(setup.stat("implausible-frames"), 10);
+    assert_eq!(warnings(&setup), [""; 0]);
+}

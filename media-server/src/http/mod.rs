@@ -117,6 +117,7 @@ async fn no_such_method(
     let error = Error::new(
         ErrorKind::Method,
         format!("this is not done at {}", uri.path()),
+        // refusal::name_methods() puts their names here.
         "a method that the header Allow names",
         method,
     );
@@ -185,11 +186,12 @@ fn connect(
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         let (connection, mut router) = (connection.clone(), router.clone());
         let keep_alive = keep_alive.clone();
+        let (method, uri) = (request.method().clone(), request.uri().clone());
         async move {
             connection.begin_answer();
             request.extensions_mut().insert(connection.clone());
             let mut response = match router.call(request.map(Body::new)).await {
-                Ok(response) => response,
+                Ok(response) => refusal::name_methods(response, &method, &uri),
                 Err(never) => match never {},
             };
             if let Some(keep_alive) = keep_alive {

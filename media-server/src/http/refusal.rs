@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorKind};
 use axum::Json;
 use axum::extract::rejection::PathRejection;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -48,6 +48,28 @@ impl ErrorKind {
             Self::Failed => "failed",
         }
     }
+}
+
+/// Lets a refused method's answer name, in its text as well, those that the header Allow does: the router adds
+/// that header outside of all handlers and layers.
+pub fn name_methods(response: Response, method: &Method, uri: &Uri) -> Response {
+    let is_method = response.status() == StatusCode::METHOD_NOT_ALLOWED;
+    let allowed = response.headers().get(header::ALLOW);
+    let Some(allowed) = allowed
+        .filter(|_| is_method)
+        .and_then(|value| value.to_str().ok())
+    else {
+        return response;
+    };
+    let error = Error::new(
+        ErrorKind::Method,
+        format!("this is not done at {}", uri.path()),
+        allowed.replace(',', ", "),
+        method,
+    );
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(parts, error.into_response().into_body())
 }
 
 /// A path with bytes that are no text

@@ -1,8 +1,10 @@
 //! Metrics, logs, failures, and stopping.
 
+use crate::clips::launch;
 use crate::frames::QUERY;
 use crate::patience::output;
 use crate::server::{Server, frames, program};
+use std::path::Path;
 use std::process::{Output, Stdio};
 
 #[test]
@@ -153,4 +155,42 @@ fn what_cannot_start_says_why() {
     assert!(problem.contains(&address), "{problem}");
     let memory = run(&["--memory", "8", "--max-frame", "9"]);
     assert!(memory.contains("--max-frame 9"), "{memory}");
+    for listen in ["9000", ":9000"] {
+        let problem = run(&["--listen", listen]);
+        assert!(problem.contains("such as 127.0.0.1:9000"), "{problem}");
+    }
+}
+
+#[test]
+fn a_demo_that_cannot_be_played_says_why() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let text = folder.join("demo-text.mp4");
+    std::fs::write(&text, "This is no video.\n".repeat(1000)).unwrap();
+    let sound = folder.join("demo-sound.wav");
+    launch(&format!(
+        "audiotestsrc num-buffers=50 ! wavenc ! filesink location={}",
+        sound.display()
+    ));
+    for video in [text, sound] {
+        let video = video.to_str().unwrap();
+        let mut server = Server::start_with_log(&["--demo", video], Stdio::piped());
+        let logged = server.first_logged();
+        assert!(logged.contains("cannot be played"), "{logged}");
+        assert!(logged.contains(video), "{logged}");
+        // The server is there for others.
+        assert_eq!(server.get("/healthz").status, 200);
+    }
+}
+
+#[test]
+fn implausible_floats_are_logged() {
+    let mut server = Server::start_with_log(&[], Stdio::piped());
+    let frame: Vec<u8> = frames(1)
+        .chunks(4)
+        .flat_map(|_| 200f32.to_le_bytes())
+        .collect();
+    let path = format!("/streams/byte/frames?{QUERY}&range=unit");
+    assert_eq!(server.post(&path, &frame).status, 200);
+    let logged = server.first_logged();
+    assert!(logged.contains("outside of 0 to 1"), "{logged}");
 }

@@ -49,6 +49,16 @@ impl Server {
         Self { child, address }
     }
 
+    /// The first thing that is logged, of a server that was started with a pipe for that.
+    pub fn first_logged(&mut self) -> String {
+        let mut log = BufReader::new(self.child.stderr.take().unwrap());
+        patience::within("the first line of the log", move || {
+            let mut line = String::new();
+            log.read_line(&mut line).unwrap();
+            line
+        })
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

@@ -190,7 +190,12 @@ impl Options {
     pub fn addresses(&self) -> Result<Vec<SocketAddr>, String> {
         let listen = &self.listen;
         let addresses = listen.to_socket_addrs().map_err(|error| {
-            format!("--listen {listen}: {error}; expected something like 127.0.0.1:8080")
+            // Only a port, as many take it
+            let port = listen.trim_start_matches(':').parse().unwrap_or(8080u16);
+            format!(
+                "--listen {listen}: {error}; expected an address and a port, such as 127.0.0.1:{port} for \
+                 this machine alone, or 0.0.0.0:{port} for all"
+            )
         })?;
         let addresses: Vec<_> = addresses.collect();
         let is_open = addresses.iter().any(|address| !address.ip().is_loopback());

@@ -49,7 +49,8 @@
 //! change of caps or range, 256 samples are looked at; where more than a quarter of them are NaN or
 //! outside of the range by more than an eighth of it, the frame counts as one of `implausible-frames`. With
 //! the first of them, the element posts a warning on the bus, once until it stops. Usually `range` is wrong
-//! then, or the floats are of 64 bits or big-endian. The frames are converted all the same.
+//! then, or the floats are of 64 bits or big-endian. The frames are converted all the same. What is wrong
+//! and comes out black, such as 0 to 1 with `range=byte`, is not noticed.
 
 mod batch;
 mod caps;

@@ -1,4 +1,4 @@
-"""Writes an MP4 of a network's frames and the sound of a WAV file, by PyAV."""
+"""Writes an MP4 of a network's frames, in BT.709, and the sound of a WAV file, by PyAV."""
 import sys
 
 import av
@@ -7,10 +7,12 @@ from lipsyncframes import Frames
 
 
 def write_mp4(path, batches, wav, width=512, height=512, framerate=25, order="BGR", range="unit"):
-    frames = Frames(width, height, "I420", order, range)
+    frames = Frames(width, height, "I420", order, range, matrix="bt709")
     with av.open(wav) as source, av.open(path, "w") as file:
         video = file.add_stream("libx264", framerate)
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+        codec = video.codec_context  # Players guess the colours of what says nothing: 1 is BT.709, and limited range.
+        codec.color_primaries = codec.color_trc = codec.colorspace = codec.color_range = 1
         sound = source.streams.audio[0]
         audio = file.add_stream("aac", sound.rate)
         number = 0

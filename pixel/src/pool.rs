@@ -53,6 +53,9 @@ pub fn start() -> Result<(), PoolError> {
             .num_threads(default_threads())
             .thread_name(|index| format!("lipsyncframes{index}"))
             .build()?;
+        // Each has begun when this returns. In a child that is forked while one of them first uses what rayon
+        // has as statics, the child's own threads would wait for that for ever.
+        threads.broadcast(|_| ());
         Ok(Box::new(Pool {
             process,
             threads,

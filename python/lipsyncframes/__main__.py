@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 
+from .batch import check
 from .jpegs import Jpegs
 
 try:
@@ -39,7 +40,7 @@ def write_jpegs(args: argparse.Namespace) -> int:
     if not (width.isdecimal() and height.isdecimal()):
         raise ValueError(f"--size {args.size}: expected a width and height, such as 320x320")
     jpegs = Jpegs(int(width), int(height), args.order, args.range, args.quality)
-    batch = np.load(args.batch, mmap_mode="r")
+    batch = load(args.batch)
     args.output.mkdir(parents=True, exist_ok=True)
     with tqdm(total=len(batch), unit=" frames", disable=None) as progress:
         for first in range(0, len(batch), FRAMES_AT_ONCE):
@@ -47,6 +48,20 @@ def write_jpegs(args: argparse.Namespace) -> int:
                 (args.output / f"{number:05}.jpg").write_bytes(jpeg)
             progress.update(min(FRAMES_AT_ONCE, len(batch) - first))
     return len(batch)
+
+
+def load(path: str) -> np.ndarray:
+    """The file's frames, as they lie on the disk."""
+    try:
+        batch = np.load(path, mmap_mode="r")
+    except (EOFError, ValueError):
+        batch = None
+    if not isinstance(batch, np.ndarray):
+        raise ValueError(f"{path} is not what numpy.save writes; for floats without a header, numpy.fromfile(...).reshape(...)")
+    if batch.ndim == 3:
+        batch = batch[None]
+    check(batch)
+    return batch
 
 
 if __name__ == "__main__":

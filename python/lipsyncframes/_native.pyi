@@ -2,8 +2,8 @@ import numpy as np
 import numpy.typing as npt
 
 class Converter:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         width: int,
         height: int,
         format: str,
@@ -12,7 +12,7 @@ class Converter:
         matrix: str,
         full_range: bool,
         threads: int,
-    ) -> None: ...
+    ) -> Converter: ...
     def convert(
         self,
         batch: npt.NDArray[np.uint8],
@@ -25,3 +25,5 @@ class Converter:
 
 def threads(threads: int) -> int: ...
 def size(width: int, height: int) -> tuple[int, int]: ...
+def prepare_exit() -> None: ...
+def forget_threads() -> None: ...

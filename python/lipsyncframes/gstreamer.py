@@ -17,6 +17,7 @@ python3 -m venv --system-site-packages. Import torch before GStreamer.
 from __future__ import annotations
 
 import logging
+import os
 import pathlib
 
 NAME = "lipsyncframes"
@@ -52,14 +53,17 @@ def register() -> None:
     if installed is None:
         Gst.Plugin.load_file(plugin_path())
         return
-    if installed.get_filename() == plugin_path():
+    found = installed.get_filename()
+    if os.path.samefile(found, plugin_path()):
         return
-    if _version(installed.get_version()) >= _version(_own_version()):
-        used, other = installed.get_filename(), plugin_path()
+    is_newer = _version(_own_version()) > _version(installed.get_version())
+    # Where an element of the other one has been made, that one stays.
+    used = Gst.Plugin.load_file(plugin_path()).get_filename() if is_newer else found
+    if is_newer and used == found:
+        logger.warning("%s is in use already, not the newer %s: call register() before elements are made", found, plugin_path())
     else:
-        Gst.Plugin.load_file(plugin_path())
-        used, other = plugin_path(), installed.get_filename()
-    logger.warning("two plugins %s: %s is used, not the older or same %s", NAME, used, other)
+        other = found if is_newer else plugin_path()
+        logger.warning("two plugins %s: %s is used, not the %s %s", NAME, used, "older" if is_newer else "older or same", other)
 
 
 def _own_version() -> str:

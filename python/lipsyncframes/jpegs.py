@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Optional
 
 import numpy as np
 
 from . import _native
 from .batch import Batch, as_batch
+from .frames import Order, Range
 
 try:
     import simplejpeg
@@ -24,7 +25,8 @@ class Jpegs:
 
     width, height    of the JPEGs, in pixels, 1 to 16384. The picture is stretched to them (bilinear).
     order, range     of the network's channels and samples, as in Frames.
-    quality          0 to 100.
+    quality          0 to 100. Below 96, the faster DCT is used, as jpegenc does unless told otherwise; the difference is
+                     hard to measure.
     threads          most threads that share a batch: 0 for one per core, at most 16.
 
     An object may be called by many threads at the same time, after a fork, and pickled.
@@ -34,8 +36,8 @@ class Jpegs:
         self,
         width: int = 320,
         height: int = 320,
-        order: str = "BGR",
-        range: str = "unit",
+        order: Order = "BGR",
+        range: Range = "unit",
         quality: int = 75,
         threads: int = 0,
     ) -> None:
@@ -43,10 +45,10 @@ class Jpegs:
             raise ImportError("Jpegs needs simplejpeg: pip install 'lipsyncframes[jpeg]'")
         if quality not in QUALITIES:
             raise ValueError(f"quality={quality!r}: expected a whole number from 0 to 100")
-        self._arguments = (width, height, order, range, quality, threads)
-        # A frame stays with one thread, and in its cache, until it is a JPEG.
         width, height = _native.size(width, height)
-        self._converter = _native.Converter(width, height, "I420", order, range, "bt601", True, 1)
+        # A frame stays with one thread, and in its cache, until it is a JPEG.
+        self._arguments = (width, height, "I420", order, range, "bt601", True, 1)
+        self._converter = _native.Converter(*self._arguments)
         self._threads = _native.threads(threads)
         self._quality = quality
         chroma = (-(-height // 2), -(-width // 2))
@@ -60,10 +62,10 @@ class Jpegs:
         threads = max(1, min(self._threads, count))
         firsts = [count * thread // threads for thread in range(threads + 1)]
         parts = [Batch(frames.array[first:end], frames.is_planar) for first, end in zip(firsts, firsts[1:])]
-        others = [_pool().submit(self._encode, part) for part in parts[1:]]
+        others = [_submit(self._encode, part) for part in parts[1:]]
         jpegs = self._encode(parts[0])
-        for other in others:
-            jpegs += other.result()
+        for part, other in zip(parts[1:], others):
+            jpegs += other.result() if other else self._encode(part)
         return jpegs
 
     def _encode(self, frames: Batch) -> list[bytes]:
@@ -79,8 +81,12 @@ class Jpegs:
             jpegs.append(simplejpeg.encode_jpeg_yuv_planes(*planes, quality=self._quality, fastdct=False))
         return jpegs
 
-    def __reduce__(self) -> tuple:
-        return Jpegs, self._arguments
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_converter"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._converter = _native.Converter(*self._arguments)
 
 
 _threads: Optional[ThreadPoolExecutor] = None
@@ -92,6 +98,14 @@ def _pool() -> ThreadPoolExecutor:
     if _threads is None:
         _threads = ThreadPoolExecutor(_native.threads(0), thread_name_prefix="lipsyncframes")
     return _threads
+
+
+def _submit(*call: Any) -> Optional[Future]:
+    """Has another thread do it, unless the interpreter is about to end and takes no more work."""
+    try:
+        return _pool().submit(*call)
+    except RuntimeError:
+        return None
 
 
 def _forget_pool() -> None:

@@ -1,11 +1,13 @@
 //! The conversion of the pixel crate for the Python package: bytes to bytes. Arrays, their shapes and what
 //! is said about them are the business of the Python around it.
 
+mod exit;
+
 use lipsyncframes_pixel::{
     ChannelOrder, ConvertError, FloatFormat, Layout, MAX_SIZE, Matrix, PixelFormat, Plan,
     Quantization, Range, Sample, Source, Target, pool,
 };
-use numpy::{PyReadonlyArray1, PyReadwriteArray1};
+use numpy::{PyArray1, PyArrayMethods};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use std::sync::{Mutex, PoisonError};
@@ -82,24 +84,31 @@ impl Converter {
     fn convert(
         &self,
         py: Python<'_>,
-        batch: PyReadonlyArray1<'_, u8>,
+        batch: &Bound<'_, PyArray1<u8>>,
         width: u32,
         height: u32,
         is_half: bool,
         is_planar: bool,
-        mut out: PyReadwriteArray1<'_, u8>,
+        out: &Bound<'_, PyArray1<u8>>,
     ) -> PyResult<()> {
         let source = self.source(width, height, is_half, is_planar);
         let mut plan = self.take_plan(source)?;
-        let batch = batch.as_slice()?;
-        let out = out.as_slice_mut()?;
+        let busy =
+            |_| PyValueError::new_err("out overlaps the batch, or another call writes to it");
+        let batch = batch.try_readonly().map_err(busy)?;
+        let mut out = out.try_readwrite().map_err(busy)?;
+        let (batch, out) = (batch.as_slice()?, out.as_slice_mut()?);
         let (source_bytes, frame_bytes) = (plan.source_bytes(), self.target.frame_bytes());
         if batch.len() / source_bytes != out.len() / frame_bytes {
             let message = "batch and out have different numbers of frames";
             return Err(PyValueError::new_err(message));
         }
         let frames = batch.chunks(source_bytes).zip(out.chunks_mut(frame_bytes));
-        py.detach(|| {
+        if plan.threads(self.threads) > 1 {
+            // Now, while no other thread can fork: the child would wait for a start that nobody finishes.
+            pool::start().map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
+        }
+        exit::detach(py, || {
             for (frame, picture) in frames {
                 plan.convert(frame, self.target.planes(picture), self.threads)?;
             }
@@ -203,6 +212,19 @@ fn size(width: i64, height: i64) -> PyResult<(u32, u32)> {
 /// The native part of the package lipsyncframes.
 #[pymodule]
 mod _native {
+    use super::*;
+
+    /// What the bindings of numpy look up once: a child that is forked meanwhile would wait for it for ever.
+    #[pymodule_init]
+    fn look_up(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        PyArray1::<u8>::zeros(module.py(), 1, false).try_readonly()?;
+        Ok(())
+    }
+
     #[pymodule_export]
-    use super::{Converter, size, threads};
+    use super::{
+        Converter,
+        exit::{forget_threads, prepare_exit},
+        size, threads,
+    };
 }

@@ -3,6 +3,8 @@
 import asyncio
 import multiprocessing
 import pickle
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -89,6 +91,24 @@ def test_ranges_and_what_lies_outside(range, low, high):
     assert picture[0, 0, :, 0].tolist() == [0, 255, 0, 255, 0, 128]
 
 
+def test_the_cures_work():
+    video = random_batch((2, 3, 7, 4, 4))
+    frames = Frames(4, 4, order="RGB")
+    pictures = frames(video.swapaxes(1, 2).reshape(-1, 3, *video.shape[3:]))
+    np.testing.assert_array_equal(pictures[8], frames(video[1:2, :, 1])[0])
+    grey = random_batch((1, 5, 6, 1))
+    np.testing.assert_array_equal(frames(grey.repeat(3, 3))[..., 0], frames(grey.repeat(3, 3))[..., 2])
+
+
+def test_refuses_an_out_that_overlaps_the_batch():
+    memory = np.zeros(4 * 4 * 4 * 4, np.uint8)
+    batch = memory[: 4 * 4 * 3 * 4].view("f4").reshape(1, 4, 4, 3)
+    with pytest.raises(ValueError, match="out overlaps the batch, or another call writes to it"):
+        Frames(4, 4)(batch, out=memory[150:214].reshape(1, 4, 4, 4))
+    with pytest.raises(ValueError, match="out overlaps the batch"):
+        Frames(4, 4)(batch, out=memory[:64].reshape(1, 4, 4, 4))
+
+
 def test_writes_into_out():
     batch = random_batch((3, 8, 8, 3))
     out = np.zeros((5, 8, 8, 4), np.uint8)
@@ -163,16 +183,20 @@ def tensor(**attributes):
         (np.zeros((4, 4, 3), "f4"), ValueError, r"\(4, 4, 3\).*batch\[None\]"),
         (np.zeros((3, 4, 4), "f4"), ValueError, r"\(3, 4, 4\).*batch\[None\]"),
         (np.zeros((1, 4, 4, 4), "f4"), ValueError, r"\(1, 4, 4, 4\).*batch\[..., :3\]"),
-        (np.zeros((1, 4, 5, 6), "f4"), ValueError, r"\(1, 4, 5, 6\): expected N x H x W x 3 or N x 3 x H x W"),
+        (np.zeros((1, 4, 8, 8), "f4"), ValueError, r"\(1, 4, 8, 8\).*batch\[:, :3\]; latents have to be decoded"),
+        (np.zeros((1, 5, 6, 1), "f4"), ValueError, r"grey frames write batch.repeat\(3, 3\)"),
+        (np.zeros((1, 5, 5, 6), "f4"), ValueError, r"\(1, 5, 5, 6\): expected N x H x W x 3 or N x 3 x H x W"),
         (np.zeros((1, 0, 5, 3), "f4"), ValueError, r"\(1, 0, 5, 3\)"),
         (np.zeros((2, 1, 4, 4, 3), "f4"), ValueError, r"batch.reshape\(-1, \*batch.shape\[2:\]\)"),
+        (np.zeros((2, 3, 7, 4, 4), "f4"), ValueError, r"batch.swapaxes\(1, 2\).reshape\(-1, 3, \*batch.shape\[3:\]\)"),
+        (np.ma.zeros((1, 4, 4, 3), "f4"), TypeError, r"batch.filled\(0\)"),
         (np.zeros((1, 4, 4, 3)), TypeError, r"float64: expected float32 or float16: write batch.astype\('f4'\)"),
         (np.zeros((1, 4, 4, 3), ">f4"), TypeError, r"big-endian float32.*batch.astype\('f4'\)"),
         (np.zeros((1, 4, 4, 3), "u1"), TypeError, r'uint8.*batch.astype\(\'f4\'\), with range="byte"'),
         ([np.zeros((4, 4, 3), "f4")], TypeError, r"list.*np.stack\(batch\)"),
         (None, TypeError, "NoneType"),
         (tensor(requires_grad=True), TypeError, r"batch.detach\(\)"),
-        (tensor(dtype="torch.bfloat16"), TypeError, r"batch.half\(\) or batch.float\(\)"),
+        (tensor(dtype="bfloat16"), TypeError, r"batch.astype\('f4'\)"),
         (tensor(device="cuda:0"), TypeError, r"cuda:0: write batch.cpu\(\)"),
     ],
 )
@@ -241,12 +265,61 @@ def test_to_thread():
         np.testing.assert_array_equal(pictures, frames(batch))
 
 
+class Named(Frames):
+    def __init__(self, name, **arguments):
+        super().__init__(**arguments)
+        self.name = name
+
+
 def test_pickles():
-    batch = random_batch((1, 9, 9, 3))
-    frames = Frames(8, 4, "NV12", "RGB", "signed-unit", 2, matrix="bt709", full_range=True)
+    batch = random_batch((1, 10, 10, 3))
+    frames = Named("anna", width=8, height=4, format="NV12", order="RGB", range="signed-unit", threads=2, matrix="bt709", full_range=True)
     copy = pickle.loads(pickle.dumps(frames))
     np.testing.assert_array_equal(copy(batch), frames(batch))
-    assert copy._arguments == frames._arguments
+    assert (type(copy), copy.name, copy._arguments) == (Named, "anna", frames._arguments)
+
+
+def run(program):
+    """Of a process of its own; an exit code below 0 is the signal that ended it."""
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_daemon_threads_may_convert_when_the_process_ends(threads):
+    program = f"""
+import threading, time, numpy, lipsyncframes
+frames, batch = lipsyncframes.Frames(640, 360, threads={threads}), numpy.zeros((4, 360, 640, 3), "f4")
+began = threading.Event()
+def work():
+    while True:
+        frames(batch)
+        began.set()
+for _ in range(3):
+    threading.Thread(target=work, daemon=True).start()
+began.wait(60)
+"""
+    for _ in range(5):
+        result = run(program)
+        assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_fork_while_another_thread_converts_for_the_first_time():
+    program = """
+import os, sys, threading, time, numpy, lipsyncframes
+frames, batch = lipsyncframes.Frames(640, 360, threads=2), numpy.zeros((2, 360, 640, 3), "f4")
+thread = threading.Thread(target=frames, args=[batch])
+thread.start()
+time.sleep(int(sys.argv[1]) / 5000)
+child = os.fork()
+if child == 0:
+    frames(batch)
+    os._exit(7)
+thread.join()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    for step in range(10):
+        result = subprocess.run([sys.executable, "-c", program, str(step)], timeout=60)
+        assert result.returncode == 7, step
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])

@@ -109,6 +109,21 @@ def test_pickles():
     assert pickle.loads(pickle.dumps(jpegs))(batch) == jpegs(batch)
 
 
+def test_threads_go_on_when_the_main_one_has_ended():
+    program = """
+import atexit, threading, time, numpy, lipsyncframes
+jpegs, batch = lipsyncframes.Jpegs(16, 16, threads=2), numpy.zeros((4, 16, 16, 3), "f4")
+jpegs(batch)
+def work():
+    threading.main_thread().join()
+    print(len(jpegs(batch)))
+threading.Thread(target=work).start()
+atexit.register(lambda: print(len(jpegs(batch))))
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "4\n4\n", "")
+
+
 def test_the_same_picture_as_frames():
     """The JPEG's planes are those of Frames: at quality 100, they differ by the encoder's rounding."""
     batch = np.random.default_rng(0).random((1, 4, 4, 3), np.float32)
@@ -145,6 +160,10 @@ def test_the_program(tmp_path):
     [
         (["missing.npy"], "missing.npy"),
         (["double.npy"], "float64"),
+        (["wrong.npy"], "(40, 8, 8, 4)"),
+        (["empty.npy"], "empty.npy is not what numpy.save writes"),
+        (["raw.npy"], "raw.npy is not what numpy.save writes"),
+        (["several.npz"], "several.npz is not what numpy.save writes"),
         (["batch.npy", "--size", "48"], "--size 48: expected a width and height, such as 320x320"),
         (["batch.npy", "--quality", "101"], "quality=101"),
     ],
@@ -152,7 +171,12 @@ def test_the_program(tmp_path):
 def test_the_program_says_what_is_wrong(arguments, message, tmp_path):
     np.save(tmp_path / "batch.npy", grey_batch([1]))
     np.save(tmp_path / "double.npy", grey_batch([1]).astype(float))
+    np.save(tmp_path / "wrong.npy", np.zeros((40, 8, 8, 4), "f4"))
+    np.savez(tmp_path / "several.npz", batch=grey_batch([1]))
+    (tmp_path / "empty.npy").touch()
+    grey_batch([1]).tofile(tmp_path / "raw.npy")
     result = run(*arguments, cwd=tmp_path)
+    assert not (tmp_path / "jpegs").exists()
     assert result.returncode == 1
     assert result.stderr.startswith("lipsyncframes: ") and message in result.stderr
     assert result.stderr.count("\n") == 1

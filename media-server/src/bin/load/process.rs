@@ -39,6 +39,7 @@ impl Process {
 pub fn bare_pipeline(pictures: &Pictures) -> Result<Duration, String> {
     const DISTINCT: u64 = 25;
     const FRAMES: u64 = 3000;
+    const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(10);
     let pipeline = gst::parse::launch(&format!(
         "appsrc name=source format=time block=true max-bytes={} \
          caps=video/x-float,format=BGRP_F32LE,width=320,height=320,framerate=25/1 \
@@ -59,7 +60,7 @@ pub fn bare_pipeline(pictures: &Pictures) -> Result<Duration, String> {
         .set_state(gst::State::Playing)
         .map_err(|error| error.to_string())?;
     let before = Process::read(std::process::id()).ok_or("no /proc to read CPU times from")?;
-    std::thread::scope(|scope| {
+    let ended = std::thread::scope(|scope| {
         scope.spawn(|| {
             for frame in frames.iter().cycle().take(FRAMES as usize) {
                 if source.push_buffer(frame.clone()).is_err() {
@@ -68,8 +69,18 @@ pub fn bare_pipeline(pictures: &Pictures) -> Result<Duration, String> {
             }
             let _ = source.end_of_stream();
         });
-        while sink.pull_sample().is_ok() {}
+        while sink.try_pull_sample(PATIENCE).is_some() {}
+        let ended = sink.is_eos();
+        if !ended {
+            // Whoever pushes would wait for ever.
+            let _ = pipeline.set_state(gst::State::Null);
+        }
+        ended
     });
+    if !ended {
+        let seconds = PATIENCE.seconds();
+        return Err(format!("the bare pipeline made no picture in {seconds} s"));
+    }
     let after = Process::read(std::process::id()).ok_or("no /proc to read CPU times from")?;
     let _ = pipeline.set_state(gst::State::Null);
     Ok((after.cpu - before.cpu) / FRAMES as u32)

@@ -25,7 +25,7 @@ fn nothing_is_lost_while_clients_die_viewers_stall_and_a_stream_fails() {
         "--encoder",
         encoder,
         "--client-timeout",
-        "2",
+        "6",
         "--idle-timeout",
         "600",
     ]);

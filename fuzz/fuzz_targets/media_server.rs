@@ -143,7 +143,7 @@ fn request(u: &mut Unstructured, requests: &mut Vec<u8>) -> arbitrary::Result<()
     ];
     let mut target = text(u, &paths)?;
     let (mut width, mut height) = (4, 2);
-    for (name, usual, values) in [
+    let parameters: &[(&str, &str, &[&str])] = &[
         ("format", "BGR_F32LE", &["RGBP_F16LE", "bgr", ""]),
         ("width", "4", &["0", "16385", "-1"]),
         ("height", "2", &["400", "99999999999999999999", "%32"]),
@@ -163,7 +163,8 @@ fn request(u: &mut Unstructured, requests: &mut Vec<u8>) -> arbitrary::Result<()
         ("out_width", "16", &["1", "16384", "0"]),
         ("fit", "stretch", &["borders", "crop"]),
         ("first", "0", &["7", "9007199254740993", "-1"]),
-    ] {
+    ];
+    for &(name, usual, values) in parameters {
         // Those behind the first five are there now and then.
         let is_usual = ["format", "width", "height", "framerate", "range"].contains(&name);
         if !is_usual && !u.ratio(1u8, 8)? {

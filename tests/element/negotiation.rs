@@ -277,7 +277,7 @@ fn a_downstream_that_takes_nothing_is_explained() {
         assert!(errors[0].contains("BGR_F32LE"), "{errors:?}");
         let pushed = setup
             .harness
-            .push(gst::Buffer::with_size(2_764_800).unwrap());
+            .push(gst::Buffer::from_slice(vec![0; 2_764_800]));
         assert_eq!(pushed, Err(gst::FlowError::NotNegotiated));
     }
 }

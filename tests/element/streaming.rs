@@ -345,7 +345,7 @@ fn an_error_is_posted_again_after_a_stop() {
 fn states_up_and_down_in_a_pipeline() {
     init();
     let pipeline = gst::parse::launch(&format!(
-        "fakesrc num-buffers=20 sizetype=fixed sizemax={SMALL_BYTES} format=time datarate=2400 \
+        "fakesrc num-buffers=20 filltype=zero sizetype=fixed sizemax={SMALL_BYTES} format=time datarate=2400 \
          ! {SMALL} ! lipsyncframes ! fakesink sync=false"
     ))
     .unwrap();
